@@ -1,0 +1,89 @@
+// Package data gives a trainer its examples: sources that hold them, a loader
+// that orders, batches and prefetches them, and the formats they are read from.
+//
+// It knows nothing of graphs or of training. What a method makes of a batch
+// (masks, views, pairs) is the method's own; the Loader only calls it, ahead of
+// time and on its own goroutines.
+package data
+
+// A Spec says what one example of a Source is.
+type Spec struct {
+	// Name of the source, for logs and reports: "mnist", "shapes", a folder.
+	Name string
+	// Split is "train" or "test".
+	Split string
+	// Shape of one example: (C, H, W) for images, (D) for vectors.
+	Shape []int
+	// Classes names the labels 0..len-1; empty where there are none.
+	Classes []string
+	// Factors names further targets that are known of every example (position,
+	// size, colour …); each has its number of values, or 0 where it is continuous.
+	Factors []Factor
+	// Mean and Std are those of the training pixels over channels, scaled to
+	// 0..1, where the source knows them; empty otherwise.
+	Mean, Std []float32
+}
+
+// A Factor is one known cause of an example, beside its class.
+type Factor struct {
+	Name   string
+	Values int      // how many values it takes; 0 = a real number
+	Names  []string // of the values, where they have names
+}
+
+// Size is the number of values of one example: the product of Shape.
+func (s Spec) Size() int {
+	n := 1
+	for _, d := range s.Shape {
+		n *= d
+	}
+	return n
+}
+
+// Image reports whether an example is a picture of (C, H, W).
+func (s Spec) Image() bool { return len(s.Shape) == 3 }
+
+// An Example is one item of a Source. Pixels has room for Spec.Size() bytes
+// when Read is called, Factors for one value a factor; Read fills both.
+type Example struct {
+	// Pixels are bytes in the order of Spec.Shape (C, H, W): 0 is black, 255 full.
+	Pixels []byte
+	// Label is the class, or -1 where there is none.
+	Label int
+	// Factors holds one value a factor of the Spec.
+	Factors []float32
+}
+
+// A Source is a finite set of examples in a fixed order.
+//
+// Read may be called from several goroutines at once and must give the same
+// example for the same index every time: shuffling and augmentation belong to
+// the Loader, which alone knows the seed and the epoch. The memory of the
+// Example belongs to the caller.
+type Source interface {
+	Spec() Spec
+	Len() int
+	Read(index int, into *Example) error
+}
+
+// A Checksummer is a Source that can say which bytes it was read from; the sum
+// is kept with a run, so that a resumed run notices other data.
+type Checksummer interface {
+	// Checksum is a hex SHA-256 over everything that determines the examples.
+	Checksum() (string, error)
+}
+
+// A Batch is what the Loader hands to a method's preparation: N examples one
+// after the other, in the order in which they will be trained on.
+type Batch struct {
+	Spec    Spec
+	Epoch   int
+	Step    int       // of the run, from 0
+	Index   []int     // (N) positions in the Source
+	Pixels  []byte    // (N, C, H, W)
+	Labels  []int     // (N) -1 = none
+	Factors []float32 // (N, len(Spec.Factors))
+}
+
+// N is the number of examples in the batch.
+func (b *Batch) N() int { return len(b.Index) }
