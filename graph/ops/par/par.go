@@ -1,0 +1,218 @@
+// Package par runs loops on a fixed set of goroutines.
+//
+// Its loops are fork-join: For returns when every chunk is done. Nothing spins,
+// and a call allocates nothing. Chunks are the caller's choice and never depend
+// on the number of threads, so that a sum taken per chunk and added in chunk
+// order is the same on every machine.
+//
+// The function given to For outlives the call as far as the compiler can tell.
+// A literal that captures variables is therefore allocated by the caller; hot
+// loops keep one bound function beside their arguments in a pooled struct.
+package par
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+)
+
+// Panic is what For panics with when f panics: the same on whichever goroutine
+// the chunk ran. A Panic that comes from a For inside f is passed on unchanged.
+type Panic struct {
+	Value any    // what f panicked with
+	Stack []byte // of the goroutine that panicked
+}
+
+func (p *Panic) Error() string {
+	return fmt.Sprintf("%v\n\nin a parallel loop:\n%s", p.Value, p.Stack)
+}
+
+// Unwrap returns the value if it is an error.
+func (p *Panic) Unwrap() error {
+	err, _ := p.Value.(error)
+	return err
+}
+
+// job is one running For. All fields below next are guarded by team.mu.
+type job struct {
+	f        func(lo, hi int)
+	n, chunk int64
+	next     atomic.Int64 // first index that nobody has taken
+
+	room    int // goroutines that may still join
+	helpers int // goroutines that joined and have not left
+	waiting bool
+	panic   *Panic
+	done    chan struct{} // the last helper to leave tells the waiting caller
+	after   *job          // in the list of open jobs
+}
+
+var (
+	threads atomic.Int32
+
+	jobs = sync.Pool{New: func() any { return &job{done: make(chan struct{}, 1)} }}
+
+	team struct {
+		mu      sync.Mutex
+		wake    sync.Cond
+		open    *job // jobs that helpers may join, the newest first
+		helpers int  // goroutines started
+	}
+)
+
+func init() {
+	threads.Store(int32(runtime.GOMAXPROCS(0)))
+	team.wake.L = &team.mu
+}
+
+// Threads returns the number of goroutines that one For uses at most, its caller among them.
+func Threads() int { return int(threads.Load()) }
+
+// SetThreads sets that number, for loops that start from now on; n < 1 stands for
+// GOMAXPROCS, which is also what the program starts with.
+func SetThreads(n int) {
+	if n < 1 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	threads.Store(int32(min(n, 4096)))
+}
+
+// For calls f(lo, hi) for the chunks [0,chunk), [chunk,2·chunk) … of [0,n), the
+// last one possibly shorter, each once, and returns when all calls have returned.
+// Calls run at the same time on up to Threads goroutines and in no particular
+// order; on one thread they run in order. f may call For itself.
+//
+// If f panics, chunks not yet started are skipped and For panics with a *Panic.
+func For(n, chunk int, f func(lo, hi int)) {
+	if n <= 0 {
+		return
+	}
+	if chunk < 1 {
+		panic(fmt.Sprintf("par: chunk is %d, want at least 1", chunk))
+	}
+	j := jobs.Get().(*job)
+	j.f, j.n, j.chunk = f, int64(n), int64(chunk)
+	j.next.Store(0)
+	if room := min(Threads(), (n+chunk-1)/chunk) - 1; room > 0 {
+		j.invite(room)
+		j.run()
+		j.wait()
+	} else {
+		j.run()
+	}
+	p := j.panic
+	j.f, j.panic = nil, nil
+	jobs.Put(j)
+	if p != nil {
+		panic(p)
+	}
+}
+
+// invite opens the job to room helpers.
+func (j *job) invite(room int) {
+	team.mu.Lock()
+	j.room = room
+	j.after, team.open = team.open, j
+	for ; team.helpers < room; team.helpers++ {
+		go help()
+	}
+	for range room {
+		team.wake.Signal()
+	}
+	team.mu.Unlock()
+}
+
+// wait closes the job and returns when the last helper has left it. Helpers never
+// wait for chunks that nobody has begun, so nested loops cannot block each other.
+func (j *job) wait() {
+	team.mu.Lock()
+	j.close()
+	if j.waiting = j.helpers > 0; j.waiting {
+		team.mu.Unlock()
+		<-j.done
+		return
+	}
+	team.mu.Unlock()
+}
+
+// close takes the job off the list of open ones if it is there.
+func (j *job) close() {
+	for p := &team.open; *p != nil; p = &(*p).after {
+		if *p == j {
+			*p, j.after = j.after, nil
+			return
+		}
+	}
+}
+
+// run works on the job's chunks until none is left.
+func (j *job) run() {
+	finished := false
+	defer func() {
+		if finished {
+			return
+		}
+		// A panic, or f called runtime.Goexit (as testing's FailNow does): recover gives nil.
+		v := recover()
+		j.next.Store(j.n)
+		p, ok := v.(*Panic)
+		if !ok {
+			if v == nil {
+				v = "the goroutine was ended inside the loop"
+			}
+			p = &Panic{Value: v, Stack: debug.Stack()}
+		}
+		team.mu.Lock()
+		if j.panic == nil {
+			j.panic = p
+		}
+		team.mu.Unlock()
+	}()
+	for {
+		lo := j.next.Add(j.chunk) - j.chunk
+		if lo >= j.n {
+			finished = true
+			return
+		}
+		j.f(int(lo), int(min(lo+j.chunk, j.n)))
+	}
+}
+
+// help is one of the team's goroutines: it joins open jobs for ever.
+func help() {
+	team.mu.Lock()
+	for {
+		for team.open == nil {
+			team.wake.Wait()
+		}
+		j := team.open
+		j.helpers++
+		if j.room--; j.room == 0 {
+			j.close()
+		}
+		team.mu.Unlock()
+		j.assist()
+		team.mu.Lock()
+	}
+}
+
+// assist runs a job that was joined and leaves it, even when f ends the goroutine.
+func (j *job) assist() {
+	ended := true
+	defer func() {
+		team.mu.Lock()
+		if ended {
+			team.helpers--
+		}
+		j.close()
+		if j.helpers--; j.helpers == 0 && j.waiting {
+			j.waiting = false
+			j.done <- struct{}{}
+		}
+		team.mu.Unlock()
+	}()
+	j.run()
+	ended = false
+}
