@@ -1,0 +1,66 @@
+// Package nets holds the encoders, and the decoders that mirror them.
+//
+// An encoder maps a batch to a code; which task it is trained on is not its
+// business. Each is a struct whose exported fields are its settings.
+package nets
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	G "gorgonia.org/gorgonia"
+
+	"x2vec/graph"
+)
+
+// An Encoder maps a batch to its code and taps what lies between.
+//
+// Check is called with the shape of one example before anything is built.
+// Encode may be called several times in one graph, on several views: the
+// parameters are the same ones. x is (B, shape...), the code (B, D).
+type Encoder interface {
+	// Check says why examples of this shape cannot be encoded, or nil.
+	Check(shape []int) error
+	// Encode builds the encoder. It taps every layer and the code, as "code".
+	Encode(s *graph.Scope, x *G.Node) *G.Node
+	// CodeSize is the number D of values of a code.
+	CodeSize(shape []int) int
+}
+
+// A Mirrored encoder has a decoder of its own shape, turned round.
+type Mirrored interface {
+	Encoder
+	// Decode maps codes (B, D) back to examples (B, shape...).
+	Decode(s *graph.Scope, code *G.Node, shape []int) *G.Node
+}
+
+var registry = map[string]func() Encoder{}
+
+// Register makes an encoder known by the name used in run files. The factory
+// gives the default settings.
+func Register(name string, make func() Encoder) {
+	if registry[name] != nil {
+		panic("nets: " + name + " is registered twice")
+	}
+	registry[name] = make
+}
+
+// New returns the encoder of that name with its default settings.
+func New(name string) (Encoder, error) {
+	f := registry[name]
+	if f == nil {
+		return nil, fmt.Errorf("no encoder %q; there are %s", name, strings.Join(Names(), ", "))
+	}
+	return f(), nil
+}
+
+// Names lists the registered encoders.
+func Names() []string {
+	var names []string
+	for n := range registry {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}

@@ -1,0 +1,302 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"x2vec/data/draw"
+	"x2vec/graph/ops"
+)
+
+// An Input is one array that a program reads at every run.
+type Input struct {
+	Name  string
+	Ints  bool // integers instead of float32
+	Shape []int
+}
+
+// Size is the number of values.
+func (in Input) Size() int { return tensor.Shape(in.Shape).TotalSize() }
+
+// A Program is a compiled graph: built once, run many times. It owns the
+// buffers of all its operations, so that a run after the first ones allocates
+// next to nothing. A Program is not safe for use by several goroutines; it
+// spreads its own work over all threads.
+type Program struct {
+	b       *builder
+	machine interface {
+		G.VM
+	}
+	loss    *G.Node
+	grads   []Gradient
+	gradsAt []*G.Node
+	random  []stepper
+	bound   *Feed
+	engine  *engine
+	ran     bool
+}
+
+type stepper struct {
+	path string
+	k    ops.Stepper
+}
+
+// A Gradient is that of the loss by one trained parameter, valid from one run
+// to the next.
+type Gradient struct {
+	Param *Param
+	// Data has the parameter's shape, but for a table of which a step reads a few
+	// rows (Rows is not nil): then it has one row for each of Rows.
+	Data []float32
+	Rows []int
+}
+
+// RowsGrad is a kernel whose gradient for an input holds some rows only.
+type RowsGrad interface{ Rows() []int }
+
+// Mode says what a program is compiled for.
+type Mode int
+
+const (
+	// Eval runs forward only: nothing is dropped, statistics are the kept ones.
+	Eval Mode = iota
+	// Train runs forward and backward.
+	Train
+)
+
+// Compile builds the graph and readies it. build returns the loss, a scalar; in
+// Eval mode it may return nil where only taps are wanted. An error carries the
+// path of the place in the model.
+func Compile(ps *Params, mode Mode, build func(s *Scope) *G.Node) (*Program, error) {
+	// Two nodes whose 32-bit hashes collide would be merged into one by the
+	// compiler. With a fresh salt all hashes change; three tries in a row failing
+	// has a chance of about 1e-12.
+	var err error
+	for salt := uint64(0); salt < 3; salt++ {
+		var p *Program
+		if p, err = compile(ps, mode, salt, build); err == nil || !errors.Is(err, errCollision) {
+			return p, err
+		}
+	}
+	return nil, err
+}
+
+var errCollision = errors.New("two nodes of the graph have one hash")
+
+func compile(ps *Params, mode Mode, salt uint64, build func(s *Scope) *G.Node) (p *Program, err error) {
+	b := &builder{g: G.NewGraph(), params: ps, train: mode == Train, salt: salt,
+		nodes: map[string]*G.Node{}, byPath: map[string]*weight{}, need: map[*G.Node]bool{}}
+	p = &Program{b: b, engine: &engine{}}
+	defer func() {
+		if r := recover(); r != nil {
+			f, ok := r.(fault)
+			if !ok {
+				panic(r)
+			}
+			p, err = nil, f.err
+		}
+	}()
+	p.loss = build(&Scope{b: b})
+
+	if mode == Train {
+		if err := p.differentiate(); err != nil {
+			return nil, err
+		}
+	}
+	seen := map[uint32]bool{}
+	for _, n := range b.g.AllNodes() {
+		if h := n.Hashcode(); seen[h] {
+			return nil, fmt.Errorf("%v: %w", n, errCollision)
+		} else {
+			seen[h] = true
+		}
+	}
+	for _, op := range b.applied {
+		if k, ok := op.Kernel().(ops.Stepper); ok {
+			p.random = append(p.random, stepper{op.Path(), k})
+		}
+	}
+	p.machine = G.NewTapeMachine(b.g, G.WithEngine(p.engine))
+	return p, nil
+}
+
+func (p *Program) differentiate() error {
+	if p.loss == nil {
+		return errors.New("the model gives no loss to train on")
+	}
+	if !p.loss.IsScalar() {
+		return fmt.Errorf("the loss has shape %v; it must be a scalar", p.loss.Shape())
+	}
+	var wrt G.Nodes
+	for _, w := range p.b.weights {
+		if w.p.Trained() {
+			wrt = append(wrt, w.node)
+			p.grads = append(p.grads, Gradient{Param: w.p})
+		}
+	}
+	if len(wrt) == 0 {
+		return errors.New("the model has no parameter to train")
+	}
+	var err error
+	if p.gradsAt, err = G.Grad(p.loss, wrt...); err != nil {
+		return fmt.Errorf("the loss does not depend on every parameter (%s …): %w", p.grads[0].Param.Path, err)
+	}
+	return nil
+}
+
+// Inputs lists what has to be fed, in the order in which the model asked.
+func (p *Program) Inputs() []Input { return slices.Clone(p.b.inputs) }
+
+// A Feed is one set of input arrays of a program. Several feeds of one program
+// let a loader fill the next batch while another one is being trained on.
+type Feed struct {
+	// F and I are the arrays by input name, row-major.
+	F map[string][]float32
+	I map[string][]int
+
+	tensors map[string]*tensor.Dense
+}
+
+// NewFeed makes a Feed with room for every input.
+func (p *Program) NewFeed() *Feed { return NewFeed(p.b.inputs) }
+
+// NewFeed makes a Feed for those inputs.
+func NewFeed(inputs []Input) *Feed {
+	f := &Feed{F: map[string][]float32{}, I: map[string][]int{}, tensors: map[string]*tensor.Dense{}}
+	for _, in := range inputs {
+		dt := tensor.Float32
+		if in.Ints {
+			dt = tensor.Int
+		}
+		t := tensor.New(tensor.Of(dt), tensor.WithShape(in.Shape...))
+		f.tensors[in.Name] = t
+		if in.Ints {
+			f.I[in.Name] = t.Ints()
+		} else {
+			f.F[in.Name] = t.Float32s()
+		}
+	}
+	return f
+}
+
+// Run feeds the graph and runs it, forward and, in a training program,
+// backward. step is the number of the training step: random operations draw
+// from (seed, their path, step).
+func (p *Program) Run(feed *Feed, step int) error {
+	if feed != p.bound {
+		for _, in := range p.b.inputs {
+			t := feed.tensors[in.Name]
+			if t == nil {
+				return fmt.Errorf("the batch has no %q", in.Name)
+			}
+			if err := G.Let(p.b.nodes[in.Name], t); err != nil {
+				return fmt.Errorf("input %q: %w", in.Name, err)
+			}
+		}
+		p.bound = feed
+	}
+	for _, r := range p.random {
+		r.k.SetKey(draw.Key(p.b.params.seed, r.path, 0, step))
+	}
+	// Reset before and not after: until the next run the values can be read.
+	if p.ran {
+		p.machine.Reset()
+	}
+	p.ran = true
+	p.engine.reset()
+	if err := p.machine.RunAll(); err != nil {
+		return runError(err)
+	}
+	for i := range p.grads {
+		if err := p.readGradient(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runError drops what Gorgonia's machine wraps around an operation's error.
+func runError(err error) error {
+	type causer interface{ Cause() error }
+	for {
+		c, ok := err.(causer)
+		if !ok || c.Cause() == nil {
+			return err
+		}
+		err = c.Cause()
+	}
+}
+
+func (p *Program) readGradient(i int) error {
+	n := p.gradsAt[i]
+	if k, in, ok := ops.Picked(n); ok {
+		p.grads[i].Data = k.Gradient(in)
+		if r, ok := k.Kernel().(RowsGrad); ok {
+			p.grads[i].Rows = r.Rows()
+		}
+		return nil
+	}
+	t, ok := n.Value().(*tensor.Dense)
+	if !ok {
+		return fmt.Errorf("%s: gradient is a %T", p.grads[i].Param.Path, n.Value())
+	}
+	p.grads[i].Data = t.Float32s()
+	return nil
+}
+
+// Loss is that of the last run.
+func (p *Program) Loss() float32 {
+	if f, ok := p.loss.Value().(*G.F32); ok {
+		return float32(*f)
+	}
+	return ops.Of(p.loss).Output()[0]
+}
+
+// Gradients are those of the last run, one for each trained parameter, in the
+// order in which the model made them. The memory belongs to the program.
+func (p *Program) Gradients() []Gradient { return p.grads }
+
+// A View is an activation after a run. Data belongs to the program and holds
+// until its next run.
+type View struct {
+	Name  string
+	Shape []int
+	Data  []float32
+}
+
+// Taps lists the named activations of the model, in the order of the forward
+// pass.
+func (p *Program) Taps() []string {
+	var names []string
+	for _, t := range p.b.taps {
+		names = append(names, t.Name)
+	}
+	return names
+}
+
+// Tap returns a named activation of the last run.
+func (p *Program) Tap(name string) (View, bool) {
+	for _, t := range p.b.taps {
+		if t.Name == name {
+			return View{name, []int(t.Node.Shape()), ops.Of(t.Node).Output()}, true
+		}
+	}
+	return View{}, false
+}
+
+// Bytes is the memory of the program's own buffers: outputs and gradients of
+// its operations, without what a kernel keeps for itself.
+func (p *Program) Bytes() int64 {
+	var n int64
+	for _, op := range p.b.applied {
+		n += op.Bytes()
+	}
+	return n
+}
+
+// Close frees the machine.
+func (p *Program) Close() error { return p.machine.Close() }

@@ -1,0 +1,124 @@
+// Package objectives holds the methods: what is hidden from an encoder, what is
+// asked back, and how an answer is scored. One method, one file.
+//
+// An objective knows neither the trainer nor the optimizer. It prepares batches
+// ahead of time, builds its part of the graph, and can draw pictures of what it
+// does.
+package objectives
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"sort"
+	"strings"
+
+	G "gorgonia.org/gorgonia"
+
+	"x2vec/data"
+	"x2vec/graph"
+	"x2vec/graph/nets"
+)
+
+// A Task is what an objective works on: an encoder, the form of the data, and
+// how bytes become numbers. It does not change during a run.
+type Task struct {
+	Encoder nets.Encoder
+	Spec    data.Spec
+	Batch   int // examples in a batch of this program
+	Pixels  Scaling
+	Seed    uint64
+}
+
+// An Objective is a pretext task.
+//
+// Check and Build are called from one goroutine. Prepare is called from the
+// loader's goroutines, several at once, ahead of time: it must depend on nothing
+// but its arguments, and draws at random only from (Seed, a stream of its own,
+// b.Epoch, b.Index[i]).
+type Objective interface {
+	// Check says why the objective cannot work on the task, in a sentence for the
+	// person who wrote the run file. All faults of the objective's own settings
+	// are reported at once (errors.Join).
+	Check(t Task) error
+
+	// Prepare makes the inputs of the graph from a batch of t.Batch examples: into
+	// has room for every input that Build declares.
+	Prepare(t Task, b *data.Batch, into *graph.Feed) error
+
+	// Build adds encoder, head and loss to the graph. It returns the loss, (), the
+	// mean over the batch. Parts of the loss worth a curve are tapped as
+	// "metric/NAME", (). The encoder stands in the scope "encoder".
+	Build(t Task, s *graph.Scope) *G.Node
+}
+
+// A Fitter is solved, not trained by gradient steps (PCA, k-means).
+type Fitter interface {
+	Objective
+	// Fit sets the parameters from all examples of the source. It calls report
+	// after each pass with the loss reached, and stops early when ctx is done.
+	// Parameters are those that Build makes.
+	Fit(ctx context.Context, t Task, src data.Source, ps *graph.Params, report func(step int, loss float64) error) error
+}
+
+// An AfterStep objective changes the model once a training step is taken: the
+// moving averages of a codebook. p is the program that just ran.
+type AfterStep interface {
+	AfterStep(t Task, p *graph.Program, ps *graph.Params) error
+}
+
+// A Picture shows what a model makes of a few examples.
+type Picture struct {
+	Name    string // file name without its ending: "reconstructions"
+	Caption string // one sentence: what is where
+	Image   image.Image
+}
+
+// Pictured objectives draw. p is an evaluation program of this objective that
+// has just run on b.
+type Pictured interface {
+	Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error)
+}
+
+// Encode builds the encoder alone on clean examples, for features: the input is
+// "x", (B, shape...), and the code is tapped as "encoder/code", (B, D).
+func Encode(t Task, s *graph.Scope) *G.Node {
+	x := s.Input("x", append([]int{t.Batch}, t.Spec.Shape...)...)
+	return t.Encoder.Encode(s.In("encoder"), x)
+}
+
+// PrepareClean fills the input of Encode.
+func PrepareClean(t Task, b *data.Batch, into *graph.Feed) error {
+	t.Pixels.Apply(into.F["x"], b.Pixels)
+	return nil
+}
+
+var registry = map[string]func() Objective{}
+
+// Register makes an objective known by the name used in run files. The factory
+// gives the default settings.
+func Register(name string, make func() Objective) {
+	if registry[name] != nil {
+		panic("objectives: " + name + " is registered twice")
+	}
+	registry[name] = make
+}
+
+// New returns the objective of that name with its default settings.
+func New(name string) (Objective, error) {
+	f := registry[name]
+	if f == nil {
+		return nil, fmt.Errorf("no objective %q; there are %s", name, strings.Join(Names(), ", "))
+	}
+	return f(), nil
+}
+
+// Names lists the registered objectives.
+func Names() []string {
+	var names []string
+	for n := range registry {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}
