@@ -81,8 +81,8 @@ func geluTanhGradGo(dx, dy, x []float32) {
 	for i, v := range x {
 		v = min(max(v, -geluEnd), geluEnd)
 		z := v * v
-		s := sigmoid32(v * (geluA + geluB*z))
-		dx[i] = dy[i] * (s + v*s*(1-s)*(geluA+geluB3*z))
+		s, rest := sigmoidPair(v * (geluA + geluB*z))
+		dx[i] = dy[i] * (s + v*s*rest*(geluA+geluB3*z))
 	}
 }
 
@@ -120,8 +120,8 @@ func siluGo(dst, x []float32) {
 func siluGradGo(dx, dy, x []float32) {
 	for i, v := range x {
 		v = min(max(v, -siluEnd), siluEnd)
-		s := sigmoid32(v)
-		dx[i] = dy[i] * (s * (1 + v*(1-s)))
+		s, rest := sigmoidPair(v)
+		dx[i] = dy[i] * (s * (1 + v*rest))
 	}
 }
 

@@ -3,63 +3,63 @@ package vec
 // Exp writes eˣ; relative error below 2e-7.
 func Exp(dst, x []float32) {
 	match(len(dst), len(x))
-	expGo(dst, x)
+	exp(dst, x)
 }
 
 // Log writes the natural logarithm; relative error below 2e-7. The logarithm of 0
 // is −Inf and that of a negative number NaN.
 func Log(dst, x []float32) {
 	match(len(dst), len(x))
-	logGo(dst, x)
+	log(dst, x)
 }
 
 // Sqrt writes the square root, correctly rounded.
 func Sqrt(dst, x []float32) {
 	match(len(dst), len(x))
-	sqrtGo(dst, x)
+	sqrt(dst, x)
 }
 
 // Add writes a + b.
 func Add(dst, a, b []float32) {
 	match(len(dst), len(a))
 	match(len(dst), len(b))
-	addGo(dst, a, b)
+	add(dst, a, b)
 }
 
 // Sub writes a − b.
 func Sub(dst, a, b []float32) {
 	match(len(dst), len(a))
 	match(len(dst), len(b))
-	subGo(dst, a, b)
+	sub(dst, a, b)
 }
 
 // Mul writes the elementwise product a·b.
 func Mul(dst, a, b []float32) {
 	match(len(dst), len(a))
 	match(len(dst), len(b))
-	mulGo(dst, a, b)
+	mul(dst, a, b)
 }
 
 // Scale writes a·x.
 func Scale(dst, x []float32, a float32) {
 	match(len(dst), len(x))
-	scaleGo(dst, x, a)
+	scale(dst, x, a)
 }
 
 // Axpy adds a·x to dst.
 func Axpy(dst []float32, a float32, x []float32) {
 	match(len(dst), len(x))
-	axpyGo(dst, a, x)
+	axpy(dst, a, x)
 }
 
 // Fill writes a to every element.
-func Fill(dst []float32, a float32) { fillGo(dst, a) }
+func Fill(dst []float32, a float32) { fill(dst, a) }
 
 // FromBytes writes src·scale + shift: pixels to numbers. It rounds after the
 // product and after the sum, and so gives the same bits on every machine.
 func FromBytes(dst []float32, src []byte, scale, shift float32) {
 	match(len(dst), len(src))
-	fromBytesGo(dst, src, scale, shift)
+	fromBytes(dst, src, scale, shift)
 }
 
 // FromBytesSub writes src[i]·scale − sub[i], sub being the mean example, say. It
@@ -67,7 +67,7 @@ func FromBytes(dst []float32, src []byte, scale, shift float32) {
 func FromBytesSub(dst []float32, src []byte, scale float32, sub []float32) {
 	match(len(dst), len(src))
 	match(len(dst), len(sub))
-	fromBytesSubGo(dst, src, scale, sub)
+	fromBytesSub(dst, src, scale, sub)
 }
 
 func expGo(dst, x []float32) {

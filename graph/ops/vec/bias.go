@@ -6,14 +6,14 @@ package vec
 func AddBias(x, bias []float32, rows, cols int) {
 	matchMatrix(x, rows, cols)
 	match(cols, len(bias))
-	addBiasGo(x, bias, rows, cols)
+	addBias(x, bias, rows, cols)
 }
 
 // AddBiasReLU does AddBias and then ReLU, in place.
 func AddBiasReLU(x, bias []float32, rows, cols int) {
 	matchMatrix(x, rows, cols)
 	match(cols, len(bias))
-	addBiasReLUGo(x, bias, rows, cols)
+	addBiasReLU(x, bias, rows, cols)
 }
 
 // ColSum adds the sum of each column of x, (rows, cols), to dst, (cols): the
@@ -23,7 +23,7 @@ func AddBiasReLU(x, bias []float32, rows, cols int) {
 func ColSum(dst, x []float32, rows, cols int) {
 	matchMatrix(x, rows, cols)
 	match(cols, len(dst))
-	colSumGo(dst, x, rows, cols)
+	colSum(dst, x, rows, cols)
 }
 
 func matchMatrix(x []float32, rows, cols int) {

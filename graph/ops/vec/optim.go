@@ -62,7 +62,7 @@ func Adam(w, g, m, v []float32, k AdamCoef) {
 	match(len(w), len(g))
 	match(len(w), len(m))
 	match(len(w), len(v))
-	adamGo(w, g, m, v, k.Scale, k.Decay, k.Shrink, k.Beta1, k.Fresh1, k.Beta2, k.Fresh2, k.Rate, k.RootCorrect, k.Eps)
+	adam(w, g, m, v, k.Scale, k.Decay, k.Shrink, k.Beta1, k.Fresh1, k.Beta2, k.Fresh2, k.Rate, k.RootCorrect, k.Eps)
 }
 
 // SGDCoef are the coefficients of a step of stochastic gradient descent with
@@ -86,7 +86,7 @@ func SGD(w, g, buf []float32, k SGDCoef) {
 	match(len(w), len(g))
 	if k.Momentum == 0 {
 		match(0, len(buf))
-		sgdGo(w, g, k.Scale, k.Decay, k.LR)
+		sgd(w, g, k.Scale, k.Decay, k.LR)
 		return
 	}
 	match(len(w), len(buf))
@@ -94,7 +94,7 @@ func SGD(w, g, buf []float32, k SGDCoef) {
 	if k.Nesterov {
 		direct, heavy = 1, k.Momentum
 	}
-	sgdMomentumGo(w, g, buf, k.Scale, k.Decay, k.LR, k.Momentum, k.Fresh, direct, heavy)
+	sgdMomentum(w, g, buf, k.Scale, k.Decay, k.LR, k.Momentum, k.Fresh, direct, heavy)
 }
 
 // RMSpropCoef are the coefficients of a step of RMSprop (Tieleman and Hinton 2012),
@@ -118,11 +118,11 @@ func RMSprop(w, g, v, buf []float32, k RMSpropCoef) {
 	match(len(w), len(v))
 	if k.Momentum == 0 {
 		match(0, len(buf))
-		rmspropGo(w, g, v, k.Scale, k.Decay, k.LR, k.Alpha, k.Fresh, k.Eps)
+		rmsprop(w, g, v, k.Scale, k.Decay, k.LR, k.Alpha, k.Fresh, k.Eps)
 		return
 	}
 	match(len(w), len(buf))
-	rmspropMomentumGo(w, g, v, buf, k.Scale, k.Decay, k.LR, k.Alpha, k.Fresh, k.Eps, k.Momentum)
+	rmspropMomentum(w, g, v, buf, k.Scale, k.Decay, k.LR, k.Alpha, k.Fresh, k.Eps, k.Momentum)
 }
 
 // AdagradCoef are the coefficients of a step of Adagrad (Duchi et al. 2011).
@@ -139,7 +139,7 @@ type AdagradCoef struct {
 func Adagrad(w, g, sum []float32, k AdagradCoef) {
 	match(len(w), len(g))
 	match(len(w), len(sum))
-	adagradGo(w, g, sum, k.Scale, k.Decay, k.LR, k.Eps)
+	adagrad(w, g, sum, k.Scale, k.Decay, k.LR, k.Eps)
 }
 
 func adamGo(w, g, m, v []float32, scale, decay, shrink, beta1, fresh1, beta2, fresh2, rate, correct, eps float32) {

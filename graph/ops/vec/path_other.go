@@ -1,4 +1,7 @@
+//go:build !amd64
+
 package vec
 
 func has(p path) bool { return p == pathGo }
-func best() path      { return pathGo }
+
+func best() path { return pathGo }

@@ -11,7 +11,7 @@ func SoftmaxRow(dst, x []float32, scale float32) float32 {
 	if len(x) == 0 {
 		return float32(math.Inf(-1))
 	}
-	m, s := softmaxRowGo(dst, x, scale)
+	m, s := softmaxRow(dst, x, scale)
 	return float32(float64(m) + math.Log(float64(s)))
 }
 
@@ -19,7 +19,7 @@ func SoftmaxRow(dst, x []float32, scale float32) float32 {
 func SoftmaxGradRow(dx, dy, p []float32, scale float32) {
 	match(len(dx), len(dy))
 	match(len(dx), len(p))
-	softmaxGradRowGo(dx, dy, p, scale)
+	softmaxGradRow(dx, dy, p, scale)
 }
 
 // LayerNormRow writes gamma·(x − mean)·rstd + beta over one row of length D ≥ 1,
@@ -29,7 +29,7 @@ func LayerNormRow(dst, x, gamma, beta []float32, eps float32) (mean, rstd float3
 	match(len(dst), len(x))
 	match(len(dst), len(gamma))
 	match(len(dst), len(beta))
-	return layerNormRowGo(dst, x, gamma, beta, eps)
+	return layerNormRow(dst, x, gamma, beta, eps)
 }
 
 // LayerNormGradRow writes dx, the gradient of LayerNormRow's x, and adds those of
@@ -41,7 +41,7 @@ func LayerNormGradRow(dx, dy, x, gamma, dgamma, dbeta []float32, mean, rstd floa
 	match(len(dx), len(gamma))
 	match(len(dx), len(dgamma))
 	match(len(dx), len(dbeta))
-	layerNormGradRowGo(dx, dy, x, gamma, dgamma, dbeta, mean, rstd)
+	layerNormGradRow(dx, dy, x, gamma, dgamma, dbeta, mean, rstd)
 }
 
 // softmaxRowGo returns the largest scale·x and Σ exp(scale·x − largest).
@@ -63,7 +63,7 @@ func softmaxRowGo(dst, x []float32, scale float32) (largest, sum float32) {
 }
 
 func softmaxGradRowGo(dx, dy, p []float32, scale float32) {
-	s := float32(dotGo(p, dy))
+	s := dotGo(p, dy)
 	for i, v := range p {
 		dx[i] = scale * v * (dy[i] - s)
 	}
@@ -71,7 +71,7 @@ func softmaxGradRowGo(dx, dy, p []float32, scale float32) {
 
 func layerNormRowGo(dst, x, gamma, beta []float32, eps float32) (mean, rstd float32) {
 	n := float64(len(x))
-	mean = float32(sumGo(x) / n)
+	mean = float32(float64(sumGo(x)) / n)
 	var s float64
 	for _, v := range x {
 		d := v - mean

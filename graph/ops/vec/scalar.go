@@ -62,6 +62,16 @@ func tanh32(x float32) float32 {
 // sigmoid32 returns 1/(1+e⁻ˣ).
 func sigmoid32(x float32) float32 { return 1 / (1 + exp32(-x)) }
 
+// sigmoidPair returns σ(x) and 1−σ(x), the latter without cancellation.
+func sigmoidPair(x float32) (s, rest float32) {
+	w := exp32(-x)
+	s = 1 / (1 + w)
+	if x >= 0 {
+		return s, w * s
+	}
+	return s, 1 - s
+}
+
 // log1pExpNeg returns log(1+e) for e = exp of something ≤ 0; relative error 3e-7.
 func log1pExpNeg(e float32) float32 {
 	s := e / (2 + e)

@@ -24,6 +24,8 @@ import (
 	"strings"
 )
 
+//go:generate go run -C ../asmgen ./vec -o ../vec
+
 // A path is one of the forms that the kernels have.
 type path uint8
 
