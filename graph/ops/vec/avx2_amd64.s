@@ -313,7 +313,6 @@ loop1:
 	VMAXPS       Y2, Y4, Y2
 	VMULPS       k3fb8aa3b<>+0(SB), Y2, Y4
 	VROUNDPS     $0x00, Y4, Y4
-	VMOVAPS      Y2, Y2
 	VFNMADD231PS k3f318000<>+0(SB), Y4, Y2
 	VFNMADD231PS kb95e8083<>+0(SB), Y4, Y2
 	VMOVUPS      k3ab5121d<>+0(SB), Y5
@@ -352,7 +351,6 @@ done2:
 	VMAXPS       Y3, Y5, Y3
 	VMULPS       k3fb8aa3b<>+0(SB), Y3, Y5
 	VROUNDPS     $0x00, Y5, Y5
-	VMOVAPS      Y3, Y3
 	VFNMADD231PS k3f318000<>+0(SB), Y5, Y3
 	VFNMADD231PS kb95e8083<>+0(SB), Y5, Y3
 	VMOVUPS      k3ab5121d<>+0(SB), Y6
@@ -397,7 +395,6 @@ loop1:
 	VMAXPS       Y3, Y4, Y3
 	VMULPS       k3fb8aa3b<>+0(SB), Y3, Y4
 	VROUNDPS     $0x00, Y4, Y4
-	VMOVAPS      Y3, Y3
 	VFNMADD231PS k3f318000<>+0(SB), Y4, Y3
 	VFNMADD231PS kb95e8083<>+0(SB), Y4, Y3
 	VMOVUPS      k3ab5121d<>+0(SB), Y5
@@ -441,7 +438,6 @@ done2:
 	VMAXPS       Y4, Y5, Y4
 	VMULPS       k3fb8aa3b<>+0(SB), Y4, Y5
 	VROUNDPS     $0x00, Y5, Y5
-	VMOVAPS      Y4, Y4
 	VFNMADD231PS k3f318000<>+0(SB), Y5, Y4
 	VFNMADD231PS kb95e8083<>+0(SB), Y5, Y4
 	VMOVUPS      k3ab5121d<>+0(SB), Y6
@@ -492,7 +488,6 @@ loop1:
 	VMAXPS       Y2, Y3, Y2
 	VMULPS       k3fb8aa3b<>+0(SB), Y2, Y3
 	VROUNDPS     $0x00, Y3, Y3
-	VMOVAPS      Y2, Y2
 	VFNMADD231PS k3f318000<>+0(SB), Y3, Y2
 	VFNMADD231PS kb95e8083<>+0(SB), Y3, Y2
 	VMOVUPS      k3ab5121d<>+0(SB), Y4
@@ -554,7 +549,6 @@ done2:
 	VMAXPS       Y3, Y4, Y3
 	VMULPS       k3fb8aa3b<>+0(SB), Y3, Y4
 	VROUNDPS     $0x00, Y4, Y4
-	VMOVAPS      Y3, Y3
 	VFNMADD231PS k3f318000<>+0(SB), Y4, Y3
 	VFNMADD231PS kb95e8083<>+0(SB), Y4, Y3
 	VMOVUPS      k3ab5121d<>+0(SB), Y5
@@ -625,7 +619,6 @@ loop1:
 	VMAXPS       Y3, Y4, Y3
 	VMULPS       k3fb8aa3b<>+0(SB), Y3, Y4
 	VROUNDPS     $0x00, Y4, Y4
-	VMOVAPS      Y3, Y3
 	VFNMADD231PS k3f318000<>+0(SB), Y4, Y3
 	VFNMADD231PS kb95e8083<>+0(SB), Y4, Y3
 	VMOVUPS      k3ab5121d<>+0(SB), Y5
@@ -692,7 +685,6 @@ done2:
 	VMAXPS       Y4, Y5, Y4
 	VMULPS       k3fb8aa3b<>+0(SB), Y4, Y5
 	VROUNDPS     $0x00, Y5, Y5
-	VMOVAPS      Y4, Y4
 	VFNMADD231PS k3f318000<>+0(SB), Y5, Y4
 	VFNMADD231PS kb95e8083<>+0(SB), Y5, Y4
 	VMOVUPS      k3ab5121d<>+0(SB), Y6
@@ -766,7 +758,6 @@ loop1:
 	VMAXPS       Y1, Y3, Y1
 	VMULPS       k3fb8aa3b<>+0(SB), Y1, Y3
 	VROUNDPS     $0x00, Y3, Y3
-	VMOVAPS      Y1, Y1
 	VFNMADD231PS k3f318000<>+0(SB), Y3, Y1
 	VFNMADD231PS kb95e8083<>+0(SB), Y3, Y1
 	VMOVUPS      k3ab5121d<>+0(SB), Y4
@@ -815,7 +806,6 @@ done2:
 	VMAXPS       Y2, Y4, Y2
 	VMULPS       k3fb8aa3b<>+0(SB), Y2, Y4
 	VROUNDPS     $0x00, Y4, Y4
-	VMOVAPS      Y2, Y2
 	VFNMADD231PS k3f318000<>+0(SB), Y4, Y2
 	VFNMADD231PS kb95e8083<>+0(SB), Y4, Y2
 	VMOVUPS      k3ab5121d<>+0(SB), Y5
@@ -872,7 +862,6 @@ loop1:
 	VMAXPS       Y4, Y5, Y4
 	VMULPS       k3fb8aa3b<>+0(SB), Y4, Y5
 	VROUNDPS     $0x00, Y5, Y5
-	VMOVAPS      Y4, Y4
 	VFNMADD231PS k3f318000<>+0(SB), Y5, Y4
 	VFNMADD231PS kb95e8083<>+0(SB), Y5, Y4
 	VMOVUPS      k3ab5121d<>+0(SB), Y6
@@ -935,7 +924,6 @@ done2:
 	VMAXPS       Y5, Y6, Y5
 	VMULPS       k3fb8aa3b<>+0(SB), Y5, Y6
 	VROUNDPS     $0x00, Y6, Y6
-	VMOVAPS      Y5, Y5
 	VFNMADD231PS k3f318000<>+0(SB), Y6, Y5
 	VFNMADD231PS kb95e8083<>+0(SB), Y6, Y5
 	VMOVUPS      k3ab5121d<>+0(SB), Y7
@@ -993,7 +981,6 @@ loop1:
 	VMAXPS       Y1, Y2, Y1
 	VMULPS       k3fb8aa3b<>+0(SB), Y1, Y2
 	VROUNDPS     $0x00, Y2, Y2
-	VMOVAPS      Y1, Y1
 	VFNMADD231PS k3f318000<>+0(SB), Y2, Y1
 	VFNMADD231PS kb95e8083<>+0(SB), Y2, Y1
 	VMOVUPS      k3ab5121d<>+0(SB), Y3
@@ -1033,7 +1020,6 @@ done2:
 	VMAXPS       Y2, Y3, Y2
 	VMULPS       k3fb8aa3b<>+0(SB), Y2, Y3
 	VROUNDPS     $0x00, Y3, Y3
-	VMOVAPS      Y2, Y2
 	VFNMADD231PS k3f318000<>+0(SB), Y3, Y2
 	VFNMADD231PS kb95e8083<>+0(SB), Y3, Y2
 	VMOVUPS      k3ab5121d<>+0(SB), Y4
@@ -1160,7 +1146,6 @@ loop1:
 	VMAXPS       Y0, Y2, Y0
 	VMULPS       k3fb8aa3b<>+0(SB), Y0, Y2
 	VROUNDPS     $0x00, Y2, Y2
-	VMOVAPS      Y0, Y0
 	VFNMADD231PS k3f318000<>+0(SB), Y2, Y0
 	VFNMADD231PS kb95e8083<>+0(SB), Y2, Y0
 	VMOVUPS      k3ab5121d<>+0(SB), Y3
@@ -1202,7 +1187,6 @@ done2:
 	VMAXPS       Y1, Y3, Y1
 	VMULPS       k3fb8aa3b<>+0(SB), Y1, Y3
 	VROUNDPS     $0x00, Y3, Y3
-	VMOVAPS      Y1, Y1
 	VFNMADD231PS k3f318000<>+0(SB), Y3, Y1
 	VFNMADD231PS kb95e8083<>+0(SB), Y3, Y1
 	VMOVUPS      k3ab5121d<>+0(SB), Y4
@@ -1331,7 +1315,6 @@ loop1:
 	VMAXPS       Y2, Y3, Y2
 	VMULPS       k3fb8aa3b<>+0(SB), Y2, Y3
 	VROUNDPS     $0x00, Y3, Y3
-	VMOVAPS      Y2, Y2
 	VFNMADD231PS k3f318000<>+0(SB), Y3, Y2
 	VFNMADD231PS kb95e8083<>+0(SB), Y3, Y2
 	VMOVUPS      k3ab5121d<>+0(SB), Y4
@@ -1376,7 +1359,6 @@ done2:
 	VMAXPS       Y3, Y4, Y3
 	VMULPS       k3fb8aa3b<>+0(SB), Y3, Y4
 	VROUNDPS     $0x00, Y4, Y4
-	VMOVAPS      Y3, Y3
 	VFNMADD231PS k3f318000<>+0(SB), Y4, Y3
 	VFNMADD231PS kb95e8083<>+0(SB), Y4, Y3
 	VMOVUPS      k3ab5121d<>+0(SB), Y5
@@ -1429,7 +1411,6 @@ loop1:
 	VMAXPS       Y2, Y3, Y2
 	VMULPS       k3fb8aa3b<>+0(SB), Y2, Y3
 	VROUNDPS     $0x00, Y3, Y3
-	VMOVAPS      Y2, Y2
 	VFNMADD231PS k3f318000<>+0(SB), Y3, Y2
 	VFNMADD231PS kb95e8083<>+0(SB), Y3, Y2
 	VMOVUPS      k3ab5121d<>+0(SB), Y4
@@ -1485,7 +1466,6 @@ done2:
 	VMAXPS       Y3, Y4, Y3
 	VMULPS       k3fb8aa3b<>+0(SB), Y3, Y4
 	VROUNDPS     $0x00, Y4, Y4
-	VMOVAPS      Y3, Y3
 	VFNMADD231PS k3f318000<>+0(SB), Y4, Y3
 	VFNMADD231PS kb95e8083<>+0(SB), Y4, Y3
 	VMOVUPS      k3ab5121d<>+0(SB), Y5
@@ -1539,7 +1519,6 @@ loop1:
 	VMAXPS       Y1, Y2, Y1
 	VMULPS       k3fb8aa3b<>+0(SB), Y1, Y2
 	VROUNDPS     $0x00, Y2, Y2
-	VMOVAPS      Y1, Y1
 	VFNMADD231PS k3f318000<>+0(SB), Y2, Y1
 	VFNMADD231PS kb95e8083<>+0(SB), Y2, Y1
 	VMOVUPS      k3ab5121d<>+0(SB), Y3
@@ -1589,7 +1568,6 @@ done2:
 	VMAXPS       Y2, Y3, Y2
 	VMULPS       k3fb8aa3b<>+0(SB), Y2, Y3
 	VROUNDPS     $0x00, Y3, Y3
-	VMOVAPS      Y2, Y2
 	VFNMADD231PS k3f318000<>+0(SB), Y3, Y2
 	VFNMADD231PS kb95e8083<>+0(SB), Y3, Y2
 	VMOVUPS      k3ab5121d<>+0(SB), Y4
@@ -1649,7 +1627,6 @@ loop1:
 	VMAXPS       Y1, Y3, Y1
 	VMULPS       k3fb8aa3b<>+0(SB), Y1, Y3
 	VROUNDPS     $0x00, Y3, Y3
-	VMOVAPS      Y1, Y1
 	VFNMADD231PS k3f318000<>+0(SB), Y3, Y1
 	VFNMADD231PS kb95e8083<>+0(SB), Y3, Y1
 	VMOVUPS      k3ab5121d<>+0(SB), Y4
@@ -1693,7 +1670,6 @@ done2:
 	VMAXPS       Y2, Y4, Y2
 	VMULPS       k3fb8aa3b<>+0(SB), Y2, Y4
 	VROUNDPS     $0x00, Y4, Y4
-	VMOVAPS      Y2, Y2
 	VFNMADD231PS k3f318000<>+0(SB), Y4, Y2
 	VFNMADD231PS kb95e8083<>+0(SB), Y4, Y2
 	VMOVUPS      k3ab5121d<>+0(SB), Y5
@@ -1739,7 +1715,6 @@ loop1:
 	VMAXPS       Y0, Y1, Y0
 	VMULPS       k3fb8aa3b<>+0(SB), Y0, Y1
 	VROUNDPS     $0x00, Y1, Y1
-	VMOVAPS      Y0, Y0
 	VFNMADD231PS k3f318000<>+0(SB), Y1, Y0
 	VFNMADD231PS kb95e8083<>+0(SB), Y1, Y0
 	VMOVUPS      k3ab5121d<>+0(SB), Y2
@@ -1777,7 +1752,6 @@ done2:
 	VMAXPS       Y1, Y2, Y1
 	VMULPS       k3fb8aa3b<>+0(SB), Y1, Y2
 	VROUNDPS     $0x00, Y2, Y2
-	VMOVAPS      Y1, Y1
 	VFNMADD231PS k3f318000<>+0(SB), Y2, Y1
 	VFNMADD231PS kb95e8083<>+0(SB), Y2, Y1
 	VMOVUPS      k3ab5121d<>+0(SB), Y3
@@ -3488,7 +3462,6 @@ loop1:
 	VMAXPS       Y4, Y5, Y4
 	VMULPS       k3fb8aa3b<>+0(SB), Y4, Y5
 	VROUNDPS     $0x00, Y5, Y5
-	VMOVAPS      Y4, Y4
 	VFNMADD231PS k3f318000<>+0(SB), Y5, Y4
 	VFNMADD231PS kb95e8083<>+0(SB), Y5, Y4
 	VMOVUPS      k3ab5121d<>+0(SB), Y6
@@ -3536,7 +3509,6 @@ loop1:
 	VMAXPS       Y4, Y5, Y4
 	VMULPS       k3fb8aa3b<>+0(SB), Y4, Y5
 	VROUNDPS     $0x00, Y5, Y5
-	VMOVAPS      Y4, Y4
 	VFNMADD231PS k3f318000<>+0(SB), Y5, Y4
 	VFNMADD231PS kb95e8083<>+0(SB), Y5, Y4
 	VMOVUPS      k3ab5121d<>+0(SB), Y6
@@ -3594,7 +3566,6 @@ loop3:
 	VMAXPS       Y4, Y5, Y4
 	VMULPS       k3fb8aa3b<>+0(SB), Y4, Y5
 	VROUNDPS     $0x00, Y5, Y5
-	VMOVAPS      Y4, Y4
 	VFNMADD231PS k3f318000<>+0(SB), Y5, Y4
 	VFNMADD231PS kb95e8083<>+0(SB), Y5, Y4
 	VMOVUPS      k3ab5121d<>+0(SB), Y6
@@ -3653,7 +3624,6 @@ done4:
 	VMAXPS       Y5, Y6, Y5
 	VMULPS       k3fb8aa3b<>+0(SB), Y5, Y6
 	VROUNDPS     $0x00, Y6, Y6
-	VMOVAPS      Y5, Y5
 	VFNMADD231PS k3f318000<>+0(SB), Y6, Y5
 	VFNMADD231PS kb95e8083<>+0(SB), Y6, Y5
 	VMOVUPS      k3ab5121d<>+0(SB), Y7
@@ -3800,7 +3770,6 @@ loop6:
 	VMAXPS       Y6, Y7, Y6
 	VMULPS       k3fb8aa3b<>+0(SB), Y6, Y7
 	VROUNDPS     $0x00, Y7, Y7
-	VMOVAPS      Y6, Y6
 	VFNMADD231PS k3f318000<>+0(SB), Y7, Y6
 	VFNMADD231PS kb95e8083<>+0(SB), Y7, Y6
 	VMOVUPS      k3ab5121d<>+0(SB), Y8
@@ -3828,7 +3797,6 @@ loop6:
 	VMAXPS       Y6, Y7, Y6
 	VMULPS       k3fb8aa3b<>+0(SB), Y6, Y7
 	VROUNDPS     $0x00, Y7, Y7
-	VMOVAPS      Y6, Y6
 	VFNMADD231PS k3f318000<>+0(SB), Y7, Y6
 	VFNMADD231PS kb95e8083<>+0(SB), Y7, Y6
 	VMOVUPS      k3ab5121d<>+0(SB), Y8
@@ -3856,7 +3824,6 @@ loop6:
 	VMAXPS       Y6, Y7, Y6
 	VMULPS       k3fb8aa3b<>+0(SB), Y6, Y7
 	VROUNDPS     $0x00, Y7, Y7
-	VMOVAPS      Y6, Y6
 	VFNMADD231PS k3f318000<>+0(SB), Y7, Y6
 	VFNMADD231PS kb95e8083<>+0(SB), Y7, Y6
 	VMOVUPS      k3ab5121d<>+0(SB), Y8
@@ -3884,7 +3851,6 @@ loop6:
 	VMAXPS       Y6, Y7, Y6
 	VMULPS       k3fb8aa3b<>+0(SB), Y6, Y7
 	VROUNDPS     $0x00, Y7, Y7
-	VMOVAPS      Y6, Y6
 	VFNMADD231PS k3f318000<>+0(SB), Y7, Y6
 	VFNMADD231PS kb95e8083<>+0(SB), Y7, Y6
 	VMOVUPS      k3ab5121d<>+0(SB), Y8
@@ -3922,7 +3888,6 @@ loop8:
 	VMAXPS       Y6, Y7, Y6
 	VMULPS       k3fb8aa3b<>+0(SB), Y6, Y7
 	VROUNDPS     $0x00, Y7, Y7
-	VMOVAPS      Y6, Y6
 	VFNMADD231PS k3f318000<>+0(SB), Y7, Y6
 	VFNMADD231PS kb95e8083<>+0(SB), Y7, Y6
 	VMOVUPS      k3ab5121d<>+0(SB), Y8
@@ -3961,7 +3926,6 @@ done9:
 	VMAXPS       Y0, Y1, Y0
 	VMULPS       k3fb8aa3b<>+0(SB), Y0, Y1
 	VROUNDPS     $0x00, Y1, Y1
-	VMOVAPS      Y0, Y0
 	VFNMADD231PS k3f318000<>+0(SB), Y1, Y0
 	VFNMADD231PS kb95e8083<>+0(SB), Y1, Y0
 	VMOVUPS      k3ab5121d<>+0(SB), Y7

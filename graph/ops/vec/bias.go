@@ -6,6 +6,10 @@ package vec
 func AddBias(x, bias []float32, rows, cols int) {
 	matchMatrix(x, rows, cols)
 	match(cols, len(bias))
+	if odd(rows, cols) {
+		tiledBias(x, bias, rows, cols, false)
+		return
+	}
 	addBias(x, bias, rows, cols)
 }
 
@@ -13,6 +17,10 @@ func AddBias(x, bias []float32, rows, cols int) {
 func AddBiasReLU(x, bias []float32, rows, cols int) {
 	matchMatrix(x, rows, cols)
 	match(cols, len(bias))
+	if odd(rows, cols) {
+		tiledBias(x, bias, rows, cols, true)
+		return
+	}
 	addBiasReLU(x, bias, rows, cols)
 }
 
@@ -24,6 +32,33 @@ func ColSum(dst, x []float32, rows, cols int) {
 	matchMatrix(x, rows, cols)
 	match(cols, len(dst))
 	colSum(dst, x, rows, cols)
+}
+
+// tileLen bounds what tiledBias puts together; it fits the first-level cache many times.
+const tileLen = 512
+
+// odd says whether rows are so short, and end so unevenly, that they are better
+// taken several at a time: the tail of one row and the head of the next lie in
+// one vector, and the load of the second waits for the store of the first.
+func odd(rows, cols int) bool { return cols%16 != 0 && cols <= tileLen/4 && rows >= 4 }
+
+// tiledBias repeats the bias and sees several rows of x as one.
+func tiledBias(x, bias []float32, rows, cols int, relu bool) {
+	var buf [tileLen]float32
+	k := min(rows, tileLen/cols)
+	tile := buf[:k*cols]
+	for n := copy(tile, bias); n < len(tile); {
+		n += copy(tile[n:], tile[:n])
+	}
+	whole := rows / k * len(tile)
+	head, rest := x[:whole], x[whole:]
+	if relu {
+		addBiasReLU(head, tile, rows/k, len(tile))
+		addBiasReLU(rest, tile[:len(rest)], 1, len(rest))
+	} else {
+		addBias(head, tile, rows/k, len(tile))
+		addBias(rest, tile[:len(rest)], 1, len(rest))
+	}
 }
 
 func matchMatrix(x []float32, rows, cols int) {

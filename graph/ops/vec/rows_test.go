@@ -150,12 +150,8 @@ func TestSoftmaxGradRow(t *testing.T) {
 			for j := range x {
 				// The derivative of Σ dy·softmax(scale·x) along x[j].
 				loss := func(v float64) (s float64) {
-					shifted := append([]float32{}, x...)
-					var q []float64
-					// Through float64, as a step of 1e-5 is lost in a float32.
-					q = softmaxAt(shifted, j, v, float64(scale))
-					for i := range q {
-						s += q[i] * float64(dy[i])
+					for i, q := range softmaxAt(x, j, v, float64(scale)) {
+						s += q * float64(dy[i])
 					}
 					return s
 				}
@@ -179,7 +175,8 @@ func TestSoftmaxGradRow(t *testing.T) {
 	})
 }
 
-// softmaxAt is the softmax of scale·x with x[j] replaced by v.
+// softmaxAt is the softmax of scale·x with x[j] replaced by v, in float64: a step
+// of 1e-5 is lost in a float32.
 func softmaxAt(x []float32, j int, v, scale float64) []float64 {
 	p := make([]float64, len(x))
 	largest, s := math.Inf(-1), 0.0

@@ -24,7 +24,12 @@ func expParts(x float32) (n int32, q float32) {
 
 // exp32 returns eˣ; relative error 2e-7.
 func exp32(x float32) float32 {
-	x = min(max(x, expLow), expHigh)
+	switch {
+	case x < expLow:
+		return 0
+	case x > expHigh:
+		return float32(math.Inf(1))
+	}
 	n, q := expParts(x)
 	h := n >> 1 // 2ⁿ alone may be too big or too small for a float32
 	return (1 + q) * pow2(h) * pow2(n-h)

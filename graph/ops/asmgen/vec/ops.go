@@ -120,13 +120,12 @@ func (e *emitter) copy(x vec) vec {
 	return d
 }
 
-// reduceExp returns n and r with x = n·ln 2 + r, |r| ≤ ln 2/2.
+// reduceExp makes r of x in place, and returns n: x = n·ln 2 + r, |r| ≤ ln 2/2.
 func (c coefficients) reduceExp(e *emitter, x vec) (n, r vec) {
 	n = e.round(e.mul(x, e.k(c.get("log2e"))))
-	r = e.copy(x)
-	e.subMul(r, n, e.k(c.get("ln2hi")))
-	e.subMul(r, n, e.k(c.get("ln2lo")))
-	return n, r
+	e.subMul(x, n, e.k(c.get("ln2hi")))
+	e.subMul(x, n, e.k(c.get("ln2lo")))
+	return n, x
 }
 
 // exp returns eˣ for any x.
