@@ -1,0 +1,132 @@
+package readers
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Found is what Detect makes of a folder.
+type Found struct {
+	Options Options // that open it: Name, Path and, for EMNIST, Variant
+	What    string  // a phrase for people
+}
+
+// Detect says which data sets a folder, or an archive, holds, by the names of
+// its files alone; nothing is unpacked. Finding nothing is an error that says
+// what is there.
+func Detect(path string) ([]Found, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	var found []Found
+	add := func(what string, o Options) {
+		o.Path = path
+		found = append(found, Found{o, what})
+	}
+	for _, name := range []string{"cifar10", "cifar100"} {
+		set := cifarSets[name]
+		switch {
+		case !info.IsDir() && filepath.Base(path) == set.archive:
+			add(name+", as downloaded", Options{Name: name})
+		case info.IsDir() && set.holds(path):
+			add(name+", binary version", Options{Name: name})
+		}
+	}
+	if !info.IsDir() {
+		if len(found) == 0 {
+			return nil, fmt.Errorf("%s: is a file, want a folder or an archive of CIFAR", path)
+		}
+		return found, nil
+	}
+	for _, variant := range sorted(emnistClasses) {
+		o := Options{Name: "emnist", Split: "train", Variant: variant}
+		if _, err := descend(path, o); err == nil {
+			o.Split = ""
+			add("EMNIST "+variant, o)
+		}
+	}
+	if name := idxGuess(path); name != "" {
+		add(name+" in IDX files", Options{Name: name})
+	}
+	if len(found) > 0 {
+		return found, nil
+	}
+	pictures, others := 0, []string{}
+	err = filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if isPicture(e.Name()) && !e.IsDir() {
+			pictures++
+		} else if !e.IsDir() && len(others) < 5 {
+			others = append(others, e.Name())
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if pictures > 0 {
+		add(fmt.Sprintf("a folder of %d pictures", pictures), Options{Name: "folder"})
+		return found, nil
+	}
+	if len(others) == 0 {
+		return nil, fmt.Errorf("%s: is empty", path)
+	}
+	return nil, fmt.Errorf("%s: holds no images that are known; there is %s", path, strings.Join(others, ", "))
+}
+
+// holds reports whether dir or its usual folder has a file of the set, or the
+// archive.
+func (s cifarSet) holds(dir string) bool {
+	for _, names := range s.files {
+		for _, name := range names {
+			if exists(filepath.Join(dir, name)) || exists(filepath.Join(dir, s.folder, name)) {
+				return true
+			}
+		}
+	}
+	return exists(filepath.Join(dir, s.archive))
+}
+
+// idxGuess is the name of the set in IDX files at path. Their names are the same
+// for all of them, so that the folder's must tell; else they are plain "idx".
+func idxGuess(path string) string {
+	inside, err := descend(path, Options{Name: "idx", Split: "train"})
+	if err != nil {
+		for _, name := range []string{"mnist", "fashion-mnist", "kmnist"} { // where torchvision puts them
+			if _, err := descend(path, Options{Name: name, Split: "train"}); err == nil {
+				return name
+			}
+		}
+		return ""
+	}
+	parts := strings.Split(strings.ToLower(filepath.ToSlash(absolute(inside))), "/")
+	slices.Reverse(parts)
+	for _, part := range parts {
+		part = strings.NewReplacer("-", "", "_", "").Replace(part)
+		switch {
+		case strings.Contains(part, "fashion"):
+			return "fashion-mnist"
+		case strings.Contains(part, "kmnist"), strings.Contains(part, "kuzushiji"):
+			return "kmnist"
+		case part == "mnist":
+			return "mnist"
+		}
+	}
+	return "idx"
+}
+
+func sorted[V any](m map[string]V) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

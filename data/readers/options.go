@@ -1,0 +1,215 @@
+// Package readers reads the formats that examples come in, one file a format,
+// and makes the sources that need no files. Open is the one door.
+package readers
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+
+	"x2vec/data"
+	"x2vec/data/transforms"
+)
+
+// Options say which examples to open. The zero value of each is its default.
+type Options struct {
+	Name  string // one of Names(); builtin where empty
+	Path  string // file or folder; where empty, Places() are looked in
+	Split string // train (default) or test
+
+	Limit int    // examples, drawn by Seed; 0 = all
+	Seed  uint64 // of Limit, of the split of a folder that has none, of shapes and synthetic
+
+	// Variant is, for emnist, which of its sets: balanced, byclass, bymerge, letters,
+	// digits, mnist (default: the one that is there); for cifar100, fine (default) or
+	// coarse classes.
+	Variant string
+	// AsStored leaves EMNIST's images transposed, as its files hold them.
+	AsStored bool
+
+	Size     int // folder, shapes, synthetic: height and width; 0 = that of the files, or 32
+	Channels int // folder, shapes, synthetic: 1 (grey) or 3 (colour, the default)
+	Count    int // shapes, synthetic: number of examples; 0 = 60,000 for train, 10,000 for test
+
+	Resize    transforms.Fit // folder: crop (default) or stretch
+	OnDamaged string         // folder: refuse (default), skip, or keep (an error when it is read)
+	TestShare float64        // folder without split subfolders: the part that is test; 0 = 0.1
+
+	// Warn is told what was accepted but should be known; nil = nobody.
+	Warn func(text string)
+}
+
+func (o Options) warn(format string, a ...any) {
+	if o.Warn != nil {
+		o.Warn(fmt.Sprintf(format, a...))
+	}
+}
+
+// opener opens a source. where is its file or folder where it needs one.
+type opener struct {
+	name  string
+	files bool
+	about string
+	open  func(where string, o Options) (data.Source, error)
+}
+
+// Some openers come back to this list for its names, hence the function.
+func openers() []opener {
+	return []opener{
+		{"builtin", false, "Fashion-MNIST, its first 9,000 training and 2,000 test images, within the program (MIT licence)", func(_ string, o Options) (data.Source, error) { return openBuiltin(o) }},
+		{"shapes", false, "coloured circles, squares, triangles … made on the spot, with their factors", func(_ string, o Options) (data.Source, error) { return openShapes(o) }},
+		{"synthetic", false, "random bytes of a given shape, for benchmarks", func(_ string, o Options) (data.Source, error) { return openSynthetic(o) }},
+		{"mnist", true, "MNIST, handwritten digits, 60,000 + 10,000 of 28x28 grey", openIDX},
+		{"fashion-mnist", true, "Fashion-MNIST, clothes, 60,000 + 10,000 of 28x28 grey", openIDX},
+		{"kmnist", true, "KMNIST, cursive Japanese, 60,000 + 10,000 of 28x28 grey", openIDX},
+		{"emnist", true, "EMNIST, handwritten letters and digits, six variants, 28x28 grey", openIDX},
+		{"idx", true, "any other images and labels in IDX files", openIDX},
+		{"cifar10", true, "CIFAR-10, binary version, 50,000 + 10,000 of 32x32 colour", openCIFAR},
+		{"cifar100", true, "CIFAR-100, binary version, 50,000 + 10,000 of 32x32 colour", openCIFAR},
+		{"folder", true, "a folder of images (png, jpeg, gif, webp, bmp), flat or one folder a class", openFolder},
+	}
+}
+
+// A Kind is one sort of source that Open knows.
+type Kind struct {
+	Name  string
+	About string
+	Files bool // whether it needs files; the others are made by the program
+}
+
+// Kinds lists what Open knows, in the order to show it.
+func Kinds() []Kind {
+	var kinds []Kind
+	for _, k := range openers() {
+		kinds = append(kinds, Kind{k.name, k.about, k.files})
+	}
+	return kinds
+}
+
+// Names lists the names of Kinds.
+func Names() []string {
+	var names []string
+	for _, k := range openers() {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+// Check says everything that is wrong with o by itself, before any file is read.
+// The faults are joined, one a line, each beginning with the name of the setting.
+func (o Options) Check() error {
+	var faults faults
+	o = o.withDefaults()
+	if !slices.Contains(Names(), o.Name) {
+		faults.add("name: is %q, want one of %s%s", o.Name, strings.Join(Names(), ", "), meant(o.Name, Names()))
+	}
+	if o.Split != "train" && o.Split != "test" {
+		faults.add("split: is %q, want \"train\" or \"test\"", o.Split)
+	}
+	if o.Limit < 0 {
+		faults.add("limit: is %d, want 0 (all) or more", o.Limit)
+	}
+	if o.Count < 0 {
+		faults.add("count: is %d, want at least 1", o.Count)
+	}
+	if o.Size < 0 || o.Size > maxSide {
+		faults.add("size: is %d, want 1 to %d", o.Size, maxSide)
+	}
+	if o.Channels != 1 && o.Channels != 3 {
+		faults.add("channels: is %d, want 1 (grey) or 3 (colour)", o.Channels)
+	}
+	if err := o.Resize.Check(); err != nil {
+		faults = append(faults, err)
+	}
+	if !slices.Contains([]string{"refuse", "skip", "keep"}, o.OnDamaged) {
+		faults.add("damaged: is %q, want \"refuse\" (stop and name the file), \"skip\" (name it and go on) or \"keep\" (an error when it is read)", o.OnDamaged)
+	}
+	if !(o.TestShare > 0 && o.TestShare < 1) {
+		faults.add("test share: is %g, want more than 0 and less than 1", o.TestShare)
+	}
+	if o.Name == "emnist" && o.Variant != "" && emnistClasses[o.Variant] == nil {
+		names := []string{"balanced", "byclass", "bymerge", "digits", "letters", "mnist"}
+		faults.add("variant: is %q, want one of %s%s", o.Variant, strings.Join(names, ", "), meant(o.Variant, names))
+	}
+	if o.Name == "cifar100" && !slices.Contains([]string{"", "fine", "coarse"}, o.Variant) {
+		faults.add("variant: is %q, want \"fine\" (100 classes) or \"coarse\" (20)", o.Variant)
+	}
+	if o.Name != "emnist" && o.Name != "cifar100" && o.Variant != "" {
+		faults.add("variant: is %q, but %s has none", o.Variant, o.Name)
+	}
+	return faults.join()
+}
+
+// maxSide bounds the height and width of an example.
+const maxSide = 4096
+
+func (o Options) withDefaults() Options {
+	def := func(s *string, v string) {
+		if *s == "" {
+			*s = v
+		}
+	}
+	def(&o.Name, "builtin")
+	def(&o.Split, "train")
+	def(&o.OnDamaged, "refuse")
+	def((*string)(&o.Resize), string(transforms.Crop))
+	if o.Channels == 0 {
+		o.Channels = 3
+	}
+	if o.TestShare == 0 {
+		o.TestShare = 0.1
+	}
+	return o
+}
+
+// Open opens the examples that o asks for. An error says everything that is
+// wrong with o, or which file is at fault and how; where files are missing it
+// tells every place that was looked in and how to get them.
+func Open(o Options) (data.Source, error) {
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
+	o = o.withDefaults()
+	for _, k := range openers() {
+		if k.name != o.Name {
+			continue
+		}
+		where := ""
+		if k.files {
+			var err error
+			if where, err = locate(o); err != nil {
+				return nil, err
+			}
+		}
+		src, err := k.open(where, o)
+		if err != nil {
+			return nil, err
+		}
+		return data.Limit(src, o.Limit, o.Seed)
+	}
+	panic("readers: a name that Check accepts has no opener")
+}
+
+// faults collects everything that is wrong, so that it is told at once.
+type faults []error
+
+func (f *faults) add(format string, a ...any) { *f = append(*f, fmt.Errorf(format, a...)) }
+
+func (f faults) join() error { return errors.Join(f...) }
+
+// meant is "; did you mean …?" where one of the names is close to what was given.
+func meant(given string, names []string) string {
+	best, distance := "", 3
+	for _, n := range names {
+		if d := levenshtein.ComputeDistance(strings.ToLower(given), n); d < distance {
+			best, distance = n, d
+		}
+	}
+	if best == "" || given == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", best)
+}
