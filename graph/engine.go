@@ -28,24 +28,12 @@ func (e *engine) Add(a, b tensor.Tensor, opts ...tensor.FuncOpt) (tensor.Tensor,
 		a.RequiresIterator() || b.RequiresIterator() || !a.Shape().Eq(b.Shape()) {
 		return e.StandardEngine.Add(a, b, opts...)
 	}
-	var dst *tensor.Dense
-	fo := tensor.ParseFuncOpts(opts...)
-	incr, reuse := fo.Incr(), fo.Reuse()
-	safe := fo.Safe()
-	switch {
-	case incr != nil:
+	if fo := tensor.ParseFuncOpts(opts...); fo.Incr() != nil {
 		return e.StandardEngine.Add(a, b, opts...)
-	case reuse != nil:
-		d, ok := reuse.(*tensor.Dense)
-		if !ok {
-			return e.StandardEngine.Add(a, b, opts...)
-		}
-		dst = d
-	case !safe:
-		dst = x
-	default:
-		dst = e.buffer(x.Shape())
 	}
+	// Never into one of the inputs, though Gorgonia offers one that it takes for
+	// dead: a view of the same memory may be alive.
+	dst := e.buffer(x.Shape())
 	xs, ys, ds := x.Float32s(), y.Float32s(), dst.Float32s()
 	par.For(len(ds), 1<<14, func(lo, hi int) { vec.Add(ds[lo:hi], xs[lo:hi], ys[lo:hi]) })
 	return dst, nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -41,8 +42,8 @@ type Program struct {
 }
 
 type stepper struct {
-	path string
-	k    ops.Stepper
+	stream string
+	k      ops.Stepper
 }
 
 // A Gradient is that of the loss by one trained parameter, valid from one run
@@ -115,9 +116,13 @@ func compile(ps *Params, mode Mode, salt uint64, build func(s *Scope) *G.Node) (
 			seen[h] = true
 		}
 	}
+	times := map[string]int{}
 	for _, op := range b.applied {
 		if k, ok := op.Kernel().(ops.Stepper); ok {
-			p.random = append(p.random, stepper{op.Path(), k})
+			// An encoder that is applied to two views draws for each of them.
+			stream := fmt.Sprintf("%s#%d", op.Path(), times[op.Path()])
+			times[op.Path()]++
+			p.random = append(p.random, stepper{stream, k})
 		}
 	}
 	p.machine = G.NewTapeMachine(b.g, G.WithEngine(p.engine))
@@ -132,20 +137,45 @@ func (p *Program) differentiate() error {
 		return fmt.Errorf("the loss has shape %v; it must be a scalar", p.loss.Shape())
 	}
 	var wrt G.Nodes
+	var idle []string
+	used := ancestors(p.b.g, p.loss)
 	for _, w := range p.b.weights {
-		if w.p.Trained() {
+		switch {
+		case !w.p.Trained():
+		case !used[w.node]:
+			idle = append(idle, w.p.Path)
+		default:
 			wrt = append(wrt, w.node)
 			p.grads = append(p.grads, Gradient{Param: w.p})
 		}
 	}
-	if len(wrt) == 0 {
+	switch {
+	case len(idle) > 0:
+		return fmt.Errorf("the loss does not depend on %s", strings.Join(idle, ", "))
+	case len(wrt) == 0:
 		return errors.New("the model has no parameter to train")
 	}
 	var err error
 	if p.gradsAt, err = G.Grad(p.loss, wrt...); err != nil {
-		return fmt.Errorf("the loss does not depend on every parameter (%s …): %w", p.grads[0].Param.Path, err)
+		return fmt.Errorf("differentiating the loss: %w", err)
 	}
 	return nil
+}
+
+// ancestors are the nodes that n is computed from, n included.
+func ancestors(g *G.ExprGraph, n *G.Node) map[*G.Node]bool {
+	seen := map[*G.Node]bool{n: true}
+	for todo := []*G.Node{n}; len(todo) > 0; {
+		children := g.From(todo[len(todo)-1].ID())
+		todo = todo[:len(todo)-1]
+		for children.Next() {
+			if c := children.Node().(*G.Node); !seen[c] {
+				seen[c] = true
+				todo = append(todo, c)
+			}
+		}
+	}
+	return seen
 }
 
 // Inputs lists what has to be fed, in the order in which the model asked.
@@ -185,7 +215,7 @@ func NewFeed(inputs []Input) *Feed {
 
 // Run feeds the graph and runs it, forward and, in a training program,
 // backward. step is the number of the training step: random operations draw
-// from (seed, their path, step).
+// from (seed, their place in the model, step).
 func (p *Program) Run(feed *Feed, step int) error {
 	if feed != p.bound {
 		for _, in := range p.b.inputs {
@@ -200,7 +230,7 @@ func (p *Program) Run(feed *Feed, step int) error {
 		p.bound = feed
 	}
 	for _, r := range p.random {
-		r.k.SetKey(draw.Key(p.b.params.seed, r.path, 0, step))
+		r.k.SetKey(draw.Key(p.b.params.seed, r.stream, 0, step))
 	}
 	// Reset before and not after: until the next run the values can be read.
 	if p.ran {

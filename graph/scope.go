@@ -10,7 +10,6 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"x2vec/data/draw"
 	"x2vec/graph/ops"
 )
 
@@ -42,7 +41,7 @@ type builder struct {
 	byPath  map[string]*weight
 	taps    []Tap
 	applied []*ops.Op
-	need    map[*G.Node]bool // whether a node depends on a trained parameter
+	need    map[*G.Node]bool // whether a node has a gradient
 }
 
 type weight struct {
@@ -176,13 +175,10 @@ func (s *Scope) Apply(k ops.Kernel, in ...*G.Node) *G.Node {
 			s.Fail("%s: input %d is missing", k.Name(), i)
 		}
 		d, known := s.b.need[n]
-		need[i] = d || !known // a stock op's output may depend on anything
+		need[i] = s.b.train && (d || !known) // a stock op's output may depend on anything
 	}
 	s.b.ids++
 	id := s.b.salt<<32 | s.b.ids
-	if r, ok := k.(ops.Stepper); ok {
-		r.SetKey(draw.Key(s.b.params.seed, s.path, 0, 0))
-	}
 	n, err := ops.Apply(id, s.path, k, need, in...)
 	if err != nil {
 		s.Fail("%w", err)
@@ -194,7 +190,8 @@ func (s *Scope) Apply(k ops.Kernel, in ...*G.Node) *G.Node {
 }
 
 // Tap names an activation, so that it can be read after a run, probed and
-// looked into. It returns the node.
+// looked into. It returns the node. Where an encoder is applied to several views
+// the same names come again: the last view's are kept.
 func (s *Scope) Tap(name string, n *G.Node) *G.Node {
 	at := s.In(name)
 	if ops.Of(n) == nil {
@@ -202,11 +199,8 @@ func (s *Scope) Tap(name string, n *G.Node) *G.Node {
 	}
 	for i, t := range s.b.taps {
 		if t.Name == at.path {
-			if s.b.train { // an encoder applied twice: the last one counts
-				s.b.taps[i].Node = n
-				return n
-			}
-			at.Fail("two activations have this name")
+			s.b.taps[i].Node = n
+			return n
 		}
 	}
 	s.b.taps = append(s.b.taps, Tap{at.path, n})

@@ -69,3 +69,15 @@ type PassThrough interface {
 type GradShaper interface {
 	GradShape(i int) tensor.Shape
 }
+
+// A Saver is told while the graph is built that Backward will be called. A
+// kernel that is not told (evaluation) need keep nothing for it.
+type Saver interface {
+	Save()
+}
+
+// A Viewer kernel has its input for an output, in another shape: the two share
+// their memory, and so do their gradients. Forward and Backward are not called.
+type Viewer interface {
+	View()
+}

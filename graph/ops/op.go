@@ -38,9 +38,12 @@ type Op struct {
 	scalar G.F32
 	outF   []float32
 
-	grads []*tensor.Dense
-	gradF [][]float32
-	token G.F32
+	grads   []*tensor.Dense // nil for an input that is a scalar
+	scalars []G.F32         // the gradients of those
+	gradF   [][]float32
+	token   G.F32
+
+	view *views // where the kernel is a Viewer
 }
 
 // Apply puts a kernel into the graph of its inputs. id must be unique in the
@@ -63,6 +66,9 @@ func Apply(id uint64, path string, k Kernel, need []bool, in ...*G.Node) (*G.Nod
 		return nil, fmt.Errorf("%s: %w", k.Name(), err)
 	}
 	op.shape = shape
+	if _, ok := k.(Viewer); ok {
+		op.view = &views{shape: shape}
+	}
 	return G.ApplyOp(op, in...)
 }
 
@@ -108,6 +114,9 @@ func (op *Op) Output() []float32 { return op.outF }
 // Bytes is the memory of the op's output and gradient buffers. It is known once
 // the graph is differentiated, before anything is allocated.
 func (op *Op) Bytes() int64 {
+	if op.view != nil {
+		return 0
+	}
 	n := int64(size(op.shape))
 	if op.grads != nil {
 		for i, need := range op.need {
@@ -133,7 +142,7 @@ func (op *Op) allocate() {
 		return
 	}
 	if len(op.shape) == 0 {
-		op.outF = unsafe.Slice((*float32)(unsafe.Pointer(&op.scalar)), 1)
+		op.outF = scalarData(&op.scalar)
 		return
 	}
 	op.out = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(op.shape...))
@@ -146,12 +155,19 @@ func (op *Op) allocateGrads() {
 	}
 	op.gradF = make([][]float32, len(op.in))
 	for i, need := range op.need {
-		if need {
-			op.grads[i] = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(op.gradShape(i)...))
+		switch s := op.gradShape(i); {
+		case !need:
+		case len(s) == 0:
+			op.gradF[i] = scalarData(&op.scalars[i])
+		default:
+			op.grads[i] = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(s...))
 			op.gradF[i] = op.grads[i].Float32s()
 		}
 	}
 }
+
+// scalarData is the memory of a scalar.
+func scalarData(v *G.F32) []float32 { return unsafe.Slice((*float32)(unsafe.Pointer(v)), 1) }
 
 func (op *Op) gradShape(i int) tensor.Shape {
 	if gs, ok := op.kernel.(GradShaper); ok {
@@ -174,7 +190,7 @@ func (op *Op) load(in []G.Value) error {
 				a.F = t.Float32s()
 			}
 		case *G.F32:
-			a.F = unsafe.Slice((*float32)(unsafe.Pointer(t)), 1)
+			a.F = scalarData(t)
 		default:
 			return fmt.Errorf("%s: input %d is a %T", op, i, v)
 		}
@@ -193,6 +209,14 @@ func (op *Op) guard(err *error) {
 // Do implements G.Op.
 func (op *Op) Do(in ...G.Value) (v G.Value, err error) {
 	defer op.guard(&err)
+	if op.view != nil {
+		t, err := op.view.of(in[0])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", op, err)
+		}
+		op.outF = t.Float32s()
+		return t, nil
+	}
 	op.allocate()
 	if err := op.load(in); err != nil {
 		return nil, err
@@ -238,8 +262,8 @@ func typeOf(dims int, ints bool) hm.Type {
 func (op *Op) DiffWRT(int) []bool { return op.need }
 
 // SymDiff implements G.SDOp.
-func (op *Op) SymDiff(in G.Nodes, out, grad *G.Node) (G.Nodes, error) {
-	d := make(G.Nodes, len(in))
+func (op *Op) SymDiff(in G.Nodes, out, grad *G.Node) (d G.Nodes, err error) {
+	d = make(G.Nodes, len(in))
 	if _, ok := op.kernel.(PassThrough); ok {
 		for i, need := range op.need {
 			if need {
@@ -250,7 +274,15 @@ func (op *Op) SymDiff(in G.Nodes, out, grad *G.Node) (G.Nodes, error) {
 		}
 		return d, nil
 	}
+	if op.view != nil {
+		d[0], err = G.ApplyOp(&unview{op, &views{shape: op.in[0]}}, grad)
+		return d, err
+	}
+	if s, ok := op.kernel.(Saver); ok {
+		s.Save()
+	}
 	op.grads = make([]*tensor.Dense, len(in))
+	op.scalars = make([]G.F32, len(in))
 	token, err := G.ApplyOp(&backward{op}, append(append(G.Nodes{}, in...), out, grad)...)
 	if err != nil {
 		return nil, err
@@ -281,70 +313,6 @@ func (op *Op) OverwritesInput() int  { return -1 }
 func (op *Op) WriteHash(h hash.Hash) { fmt.Fprintf(h, "x2vec/%d", op.id) }
 func (op *Op) Hashcode() uint32      { return hashOf(op) }
 func (op *Op) String() string        { return op.path + ": " + op.kernel.Name() }
-
-// backward computes all gradients of an Op and returns a token.
-type backward struct{ op *Op }
-
-func (b *backward) Do(in ...G.Value) (v G.Value, err error) {
-	op := b.op
-	defer op.guard(&err)
-	op.allocateGrads()
-	n := len(op.in)
-	if err := op.load(in[:n]); err != nil {
-		return nil, err
-	}
-	var dout []float32
-	switch t := in[n+1].(type) {
-	case *tensor.Dense:
-		dout = t.Float32s()
-	case *G.F32:
-		dout = unsafe.Slice((*float32)(unsafe.Pointer(t)), 1)
-	default:
-		return nil, fmt.Errorf("gradient of %s: is a %T", op, t)
-	}
-	op.kernel.Backward(op.args, op.outF, dout, op.gradF)
-	return &op.token, nil
-}
-
-func (b *backward) Type() hm.Type {
-	out := typeOf(len(b.op.shape), false)
-	return hm.NewFnType(append(b.op.inTypes(), out, out, tensor.Float32)...)
-}
-
-func (b *backward) Arity() int            { return len(b.op.in) + 2 }
-func (b *backward) ReturnsPtr() bool      { return false }
-func (b *backward) CallsExtern() bool     { return false }
-func (b *backward) OverwritesInput() int  { return -1 }
-func (b *backward) WriteHash(h hash.Hash) { fmt.Fprintf(h, "x2vec/%d/backward", b.op.id) }
-func (b *backward) Hashcode() uint32      { return hashOf(b) }
-func (b *backward) String() string        { return "gradient of " + b.op.String() }
-func (b *backward) InferShape(...G.DimSizer) (tensor.Shape, error) {
-	return tensor.ScalarShape(), nil
-}
-
-// pick hands out the gradient of input i without copying it.
-type pick struct {
-	op *Op
-	i  int
-}
-
-func (p *pick) Do(...G.Value) (G.Value, error) { return p.op.grads[p.i], nil }
-
-func (p *pick) Type() hm.Type {
-	return hm.NewFnType(tensor.Float32, typeOf(p.op.gradShape(p.i).Dims(), false))
-}
-
-func (p *pick) InferShape(...G.DimSizer) (tensor.Shape, error) {
-	return p.op.gradShape(p.i).Clone(), nil
-}
-
-func (p *pick) Arity() int            { return 1 }
-func (p *pick) ReturnsPtr() bool      { return false }
-func (p *pick) CallsExtern() bool     { return false }
-func (p *pick) OverwritesInput() int  { return -1 }
-func (p *pick) WriteHash(h hash.Hash) { fmt.Fprintf(h, "x2vec/%d/d%d", p.op.id, p.i) }
-func (p *pick) Hashcode() uint32      { return hashOf(p) }
-func (p *pick) String() string        { return fmt.Sprintf("gradient %d of %s", p.i, p.op) }
 
 func hashOf(o interface{ WriteHash(hash.Hash) }) uint32 {
 	h := fnv.New32a()

@@ -1,0 +1,56 @@
+package layers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+	G "gorgonia.org/gorgonia"
+
+	"x2vec/graph"
+	"x2vec/graph/ops"
+)
+
+// Activation returns the activation of that name with PyTorch's parameters: a
+// slope of 0.01 for leaky_relu, an alpha of 1 for elu.
+func Activation(name string) (ops.Activation, error) {
+	for _, f := range ops.Funcs() {
+		if f.String() == name {
+			switch f {
+			case ops.LeakyReLU:
+				return ops.Activation{Func: f, Slope: 0.01}, nil
+			case ops.ELU:
+				return ops.Activation{Func: f, Slope: 1}, nil
+			}
+			return ops.Activation{Func: f}, nil
+		}
+	}
+	names := Activations()
+	meant := ""
+	near := slices.MinFunc(names, func(a, b string) int {
+		return levenshtein.ComputeDistance(name, a) - levenshtein.ComputeDistance(name, b)
+	})
+	if levenshtein.ComputeDistance(name, near) <= 2 {
+		meant = fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ops.Activation{}, fmt.Errorf("is %q, want one of %s%s", name, strings.Join(names, ", "), meant)
+}
+
+// Activations lists the names that Activation accepts.
+func Activations() []string {
+	var names []string
+	for _, f := range ops.Funcs() {
+		names = append(names, f.String())
+	}
+	return names
+}
+
+// Activate applies an activation to x, of any shape. Behind a Linear, the
+// option Act is faster.
+func Activate(s *graph.Scope, x *G.Node, a ops.Activation) *G.Node {
+	if a.Func == ops.Identity {
+		return x
+	}
+	return s.Apply(&ops.Activate{Act: a}, x)
+}
