@@ -1,0 +1,47 @@
+package eval
+
+import "fmt"
+
+// The kNN figure of a code: that of the peers it is compared with.
+const knnK = 20
+
+// Code takes all figures of an encoder from its codes of training and test
+// examples: kNN accuracy and linear probe where there are labels, and the spread
+// of the test codes. What cannot be taken is left out, and skipped says why, in
+// one sentence each.
+func Code(train, test Features) (figures []Figure, skipped []string, err error) {
+	if err := check2(train, test); err != nil {
+		return nil, nil, err
+	}
+	skip := func(what string, why error) { skipped = append(skipped, fmt.Sprintf("%s: left out: %v", what, why)) }
+
+	labelled, asked := train.Labelled(), test.Labelled()
+	if labelled.N() > 0 && asked.N() > 0 {
+		sizes := fmt.Sprintf("%d test codes against %d training codes", asked.N(), labelled.N())
+		knn := KNN{K: min(knnK, labelled.N()), Metric: Cosine}
+		if acc, err := knn.Accuracy(labelled, asked); err != nil {
+			skip("kNN accuracy", err)
+		} else {
+			figures = append(figures, Figure{"kNN accuracy", Number(acc), "higher",
+				fmt.Sprintf("k = %d, cosine; %s", knn.K, sizes)})
+		}
+		if c, err := LinearProbe.Fit(labelled); err != nil {
+			skip("linear probe accuracy", err)
+		} else if acc, err := c.Accuracy(asked); err != nil {
+			skip("linear probe accuracy", err)
+		} else {
+			note := fmt.Sprintf("logistic regression on standardised codes, C = 1, %d iterations; %s", c.Iterations, sizes)
+			figures = append(figures, Figure{"linear probe accuracy", Number(acc), "higher", note})
+		}
+	}
+	if s, err := SpreadOf(test); err != nil {
+		skip("effective rank", err)
+	} else {
+		note := fmt.Sprintf("of %d", test.D)
+		if s.Dead > 0 {
+			note += fmt.Sprintf("; %d values never change", s.Dead)
+		}
+		figures = append(figures, Figure{"effective rank", Number(s.EffectiveRank), "", note})
+	}
+	return figures, skipped, nil
+}
