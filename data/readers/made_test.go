@@ -10,6 +10,7 @@ import (
 
 	"x2vec/data"
 	"x2vec/data/datatest"
+	"x2vec/data/fetch"
 )
 
 func TestMadeSources(t *testing.T) {
@@ -234,6 +235,15 @@ func BenchmarkOpenBuiltin(b *testing.B) {
 	for range b.N {
 		if _, err := Open(Options{}); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// What an error offers to download can be downloaded.
+func TestFetched(t *testing.T) {
+	for _, name := range fetched {
+		if _, err := fetch.Find(name); err != nil {
+			t.Error(err)
 		}
 	}
 }
