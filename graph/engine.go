@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"slices"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
@@ -25,7 +27,7 @@ func (e *engine) Add(a, b tensor.Tensor, opts ...tensor.FuncOpt) (tensor.Tensor,
 	x, ok1 := a.(*tensor.Dense)
 	y, ok2 := b.(*tensor.Dense)
 	if !ok1 || !ok2 || a.Dtype() != tensor.Float32 || b.Dtype() != tensor.Float32 ||
-		a.RequiresIterator() || b.RequiresIterator() || !a.Shape().Eq(b.Shape()) {
+		a.RequiresIterator() || b.RequiresIterator() || !slices.Equal(a.Shape(), b.Shape()) {
 		return e.StandardEngine.Add(a, b, opts...)
 	}
 	if fo := tensor.ParseFuncOpts(opts...); fo.Incr() != nil {
@@ -40,7 +42,7 @@ func (e *engine) Add(a, b tensor.Tensor, opts ...tensor.FuncOpt) (tensor.Tensor,
 }
 
 func (e *engine) buffer(s tensor.Shape) *tensor.Dense {
-	if e.next < len(e.sums) && e.sums[e.next].Shape().Eq(s) {
+	if e.next < len(e.sums) && slices.Equal(e.sums[e.next].Shape(), s) {
 		e.next++
 		return e.sums[e.next-1]
 	}

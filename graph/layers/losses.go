@@ -30,3 +30,52 @@ func BCE(s *graph.Scope, y, t *G.Node) *G.Node {
 func Masked(s *graph.Scope, e ops.Error, y, t, mask *G.Node) *G.Node {
 	return s.Apply(&ops.PointLoss{Of: e, Masked: true}, y, t, mask) // ()
 }
+
+// A LossOption changes CrossEntropy.
+type LossOption func(*crossEntropy)
+
+type crossEntropy struct {
+	ops.CrossEntropy
+	weights *G.Node
+}
+
+// Smoothing mixes a target with the uniform distribution: (1−e)·target + e/C
+// (Szegedy et al. 2016, arXiv:1512.00567, section 7). 0 ≤ e < 1.
+func Smoothing(e float32) LossOption { return func(o *crossEntropy) { o.Smoothing = e } }
+
+// IgnoreTarget leaves out rows with this target. PyTorch's is −100.
+func IgnoreTarget(t int) LossOption {
+	return func(o *crossEntropy) { o.Ignores, o.Ignore = true, t }
+}
+
+// ClassWeights weights the classes; w is (C).
+func ClassWeights(w *G.Node) LossOption { return func(o *crossEntropy) { o.weights = w } }
+
+// SoftTargets takes the targets for distributions over the classes: float32 of
+// the shape of the logits.
+func SoftTargets() LossOption { return func(o *crossEntropy) { o.Soft = true } }
+
+// ClassMap takes the second axis of the logits for the classes: (N, C, ...), with
+// targets (N, ...).
+func ClassMap() LossOption { return func(o *crossEntropy) { o.Map = true } }
+
+// CrossEntropy is the softmax cross-entropy, averaged over the rows: the logits
+// are (..., C), the targets integers below C, (...), and the result a scalar.
+func CrossEntropy(s *graph.Scope, logits, targets *G.Node, opts ...LossOption) *G.Node {
+	var o crossEntropy
+	for _, f := range opts {
+		f(&o)
+	}
+	in := []*G.Node{logits, targets}
+	if o.weights != nil {
+		o.Weighted = true
+		in = append(in, o.weights)
+	}
+	return s.Apply(&o.CrossEntropy, in...) // ()
+}
+
+// WeightedSum is Σ wᵢ·xᵢ over scalars, such as the parts of a loss: as many
+// weights as nodes.
+func WeightedSum(s *graph.Scope, weights []float32, x ...*G.Node) *G.Node {
+	return s.Apply(&ops.WeightedSum{Weights: weights}, x...) // ()
+}

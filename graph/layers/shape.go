@@ -1,6 +1,8 @@
 package layers
 
 import (
+	"slices"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
@@ -11,7 +13,7 @@ import (
 // Reshape returns x in another shape of as many values. It shares the memory of
 // x and costs nothing.
 func Reshape(s *graph.Scope, x *G.Node, shape ...int) *G.Node {
-	if x.Shape().Eq(tensor.Shape(shape)) {
+	if slices.Equal(x.Shape(), tensor.Shape(shape)) {
 		return x
 	}
 	return s.Apply(&ops.Reshape{To: shape}, x)

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -29,7 +30,7 @@ func (k *LayerNorm) Name() string { return "layer norm" }
 // Shape implements Kernel.
 func (k *LayerNorm) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	x, g, b := in[0], in[1], in[2]
-	if x.Dims() < 1 || !g.Eq(tensor.Shape{x[x.Dims()-1]}) || !g.Eq(b) {
+	if x.Dims() < 1 || !slices.Equal(g, tensor.Shape{x[x.Dims()-1]}) || !slices.Equal(g, b) {
 		return nil, fmt.Errorf("x is %v, gain %v and bias %v; want (..., D), (D) and (D)", x, g, b)
 	}
 	if !(k.Eps > 0) {

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -39,7 +40,7 @@ func (k *Linear) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	if w.Dims() != 2 || x.Dims() < 1 || x[x.Dims()-1] != w[1] {
 		return nil, fmt.Errorf("x is %v and the weight %v; want (..., in) and (out, in)", x, w)
 	}
-	if !k.NoBias && !in[2].Eq(tensor.Shape{w[0]}) {
+	if !k.NoBias && !slices.Equal(in[2], tensor.Shape{w[0]}) {
 		return nil, fmt.Errorf("bias is %v and the weight %v; want (out) and (out, in)", in[2], w)
 	}
 	k.n, k.m = w[1], w[0]

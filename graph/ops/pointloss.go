@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -64,13 +65,13 @@ func (k *PointLoss) Name() string { return k.Of.String() }
 // Shape implements Kernel.
 func (k *PointLoss) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	y, t := in[0], in[1]
-	if !y.Eq(t) || y.Dims() < 1 {
+	if !slices.Equal(y, t) || y.Dims() < 1 {
 		return nil, fmt.Errorf("prediction is %v and target %v; want one shape", y, t)
 	}
 	k.rows, k.cols = y.TotalSize(), 1
 	if k.Masked {
 		w := in[2]
-		if w.Dims() < 1 || w.Dims() > y.Dims() || !w.Eq(y[:w.Dims()]) {
+		if w.Dims() < 1 || w.Dims() > y.Dims() || !slices.Equal(w, y[:w.Dims()]) {
 			return nil, fmt.Errorf("prediction is %v and mask %v; the one must begin as the other", y, w)
 		}
 		k.rows = w.TotalSize()
