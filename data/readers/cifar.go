@@ -74,38 +74,47 @@ func openCIFAR(where string, o Options) (data.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	classes, label := set.classes, set.labels-1
-	if o.Variant == "coarse" {
-		classes, label = cifar100Coarse, 0
-	}
-	var total int64
-	for _, b := range batches {
-		total += b.size
-	}
-	size := set.labels + cifarPixels
-	pixels, labels := make([]byte, 0, total/int64(size)*cifarPixels), make([]byte, 0, total/int64(size))
-	var scratch []byte // of one file, so that a set is not held twice
-	for _, b := range batches {
-		if scratch, err = b.load(scratch[:0]); err != nil {
-			return nil, err
-		}
-		if len(scratch) == 0 || len(scratch)%size != 0 {
-			return nil, fmt.Errorf("%s: has %d bytes, want a multiple of %d (a record); it is cut off or another format", b.name, len(scratch), size)
-		}
-		for at := 0; at < len(scratch); at += size {
-			l := scratch[at+label]
-			if int(l) >= len(classes) {
-				return nil, fmt.Errorf("%s: label of record %d is %d, want 0 to %d; it is damaged or another format", b.name, at/size, l, len(classes)-1)
-			}
-			labels = append(labels, l)
-			pixels = append(pixels, scratch[at+set.labels:at+size]...)
-		}
+	pixels, labels, classes, err := set.unite(batches, o.Variant)
+	if err != nil {
+		return nil, err
 	}
 	if want := set.files[o.Split]; len(batches) < len(want) {
 		o.warn("%s: %d of %d training files are there: %d images", where, len(batches), len(want), len(labels))
 	}
 	spec := data.Spec{Name: o.Name, Split: o.Split, Shape: []int{3, 32, 32}, Classes: classes, Mean: set.mean, Std: set.std}
 	return newMemory(spec, pixels, labels), nil
+}
+
+// unite reads the records of all files, one after the other.
+func (s cifarSet) unite(batches []batch, variant string) (pixels, labels []byte, classes []string, err error) {
+	classes, label := s.classes, s.labels-1
+	if variant == "coarse" {
+		classes, label = cifar100Coarse, 0
+	}
+	var total int64
+	for _, b := range batches {
+		total += b.size
+	}
+	size := s.labels + cifarPixels
+	pixels, labels = make([]byte, 0, total/int64(size)*cifarPixels), make([]byte, 0, total/int64(size))
+	var scratch []byte // of one file, so that a set is not held twice
+	for _, b := range batches {
+		if scratch, err = b.load(scratch[:0]); err != nil {
+			return nil, nil, nil, err
+		}
+		if len(scratch) == 0 || len(scratch)%size != 0 {
+			return nil, nil, nil, fmt.Errorf("%s: has %d bytes, want a multiple of %d (a record); it is cut off or another format", b.name, len(scratch), size)
+		}
+		for at := 0; at < len(scratch); at += size {
+			l := scratch[at+label]
+			if int(l) >= len(classes) {
+				return nil, nil, nil, fmt.Errorf("%s: label of record %d is %d, want 0 to %d; it is damaged or another format", b.name, at/size, l, len(classes)-1)
+			}
+			labels = append(labels, l)
+			pixels = append(pixels, scratch[at+s.labels:at+size]...)
+		}
+	}
+	return pixels, labels, classes, nil
 }
 
 // batch is one file of CIFAR. load appends its bytes to buf.

@@ -1,8 +1,10 @@
 package readers
 
 import (
+	"bytes"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -244,6 +246,28 @@ func TestFetched(t *testing.T) {
 	for _, name := range fetched {
 		if _, err := fetch.Find(name); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// The built-in images are the first of the original, where that is at hand.
+func TestBuiltinIsOriginal(t *testing.T) {
+	dir := filepath.Join(os.Getenv("X2VEC_DATA"), "fashion-mnist")
+	if os.Getenv("X2VEC_DATA") == "" || !exists(dir) {
+		t.Skip("no fashion-mnist under X2VEC_DATA")
+	}
+	for _, split := range []string{"train", "test"} {
+		part, err := Open(Options{Split: split})
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, err := Open(Options{Name: "fashion-mnist", Path: dir, Split: split})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, b := part.(*memory), whole.(*memory)
+		if !bytes.Equal(a.pixels, b.pixels[:len(a.pixels)]) || !bytes.Equal(a.labels, b.labels[:len(a.labels)]) {
+			t.Errorf("%s: the built-in examples are not the first of the original", split)
 		}
 	}
 }

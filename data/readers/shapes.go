@@ -53,12 +53,9 @@ func polygon(n int, inner float64) (corners [][2]float64) {
 }
 
 // cross has arms of half width a, whose ends lie on the unit circle.
-func cross(a float64) (corners [][2]float64) {
+func cross(a float64) [][2]float64 {
 	b := math.Sqrt(1 - a*a)
-	for _, p := range [][2]float64{{a, -b}, {a, -a}, {b, -a}, {b, a}, {a, a}, {a, b}, {-a, b}, {-a, a}, {-b, a}, {-b, -a}, {-a, -a}, {-a, -b}} {
-		corners = append(corners, p)
-	}
-	return corners
+	return [][2]float64{{a, -b}, {a, -a}, {b, -a}, {b, a}, {a, a}, {a, b}, {-a, b}, {-a, a}, {-b, a}, {-b, -a}, {-a, -a}, {-a, -b}}
 }
 
 var colours = []struct {
