@@ -1,0 +1,14 @@
+//go:build !amd64
+
+package tile
+
+// Available reports whether this machine has the inner loops.
+func Available() bool { return false }
+
+func gather(int, []float32, []int, int, []int, int, []float32, []float32, []int, int, []float32, float32) {
+	panic("tile: not on this machine")
+}
+
+func outer(int, []float32, int, []float32, []int, int, []int, int, []float32, int) {
+	panic("tile: not on this machine")
+}
