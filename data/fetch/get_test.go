@@ -344,6 +344,23 @@ func TestStall(t *testing.T) {
 	complete(t, dir)
 }
 
+// A slow connection is no stalled one.
+func TestSlowIsNotStalled(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(len(original)))
+		for rest, n := original, len(original)/10; len(rest) > 0; rest = rest[min(n, len(rest)):] {
+			_, _ = w.Write(rest[:min(n, len(rest))])
+			w.(http.Flusher).Flush()
+			time.Sleep(50 * time.Millisecond)
+		}
+	})
+	dir := t.TempDir()
+	if said, err := try(t, set(s.URL), dir, func(o *Options) { o.Stall = 300 * time.Millisecond }); err != nil || len(said) != 0 {
+		t.Errorf("%v, said %q", err, said)
+	}
+	complete(t, dir)
+}
+
 func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("interrupted")
