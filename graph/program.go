@@ -29,9 +29,7 @@ func (in Input) Size() int { return tensor.Shape(in.Shape).TotalSize() }
 // spreads its own work over all threads.
 type Program struct {
 	b       *builder
-	machine interface {
-		G.VM
-	}
+	machine G.VM
 	loss    *G.Node
 	grads   []Gradient
 	gradsAt []*G.Node
@@ -125,7 +123,11 @@ func compile(ps *Params, mode Mode, salt uint64, build func(s *Scope) *G.Node) (
 			p.random = append(p.random, stepper{stream, k})
 		}
 	}
-	p.machine = G.NewTapeMachine(b.g, G.WithEngine(p.engine))
+	prog, places, err := G.Compile(b.g)
+	if err != nil {
+		return nil, err
+	}
+	p.machine = G.NewTapeMachine(b.g, G.WithPrecompiled(prog, places), G.WithEngine(p.engine))
 	return p, nil
 }
 
@@ -251,13 +253,18 @@ func (p *Program) Run(feed *Feed, step int) error {
 
 // runError drops what Gorgonia's machine wraps around an operation's error.
 func runError(err error) error {
-	type causer interface{ Cause() error }
 	for {
-		c, ok := err.(causer)
-		if !ok || c.Cause() == nil {
+		inner := err
+		switch e := err.(type) {
+		case interface{ Err() error }: // the machine's own, with the instruction
+			inner = e.Err()
+		case interface{ Cause() error }: // github.com/pkg/errors
+			inner = e.Cause()
+		}
+		if inner == nil || inner == err {
 			return err
 		}
-		err = c.Cause()
+		err = inner
 	}
 }
 

@@ -3,6 +3,7 @@ package nets
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 
@@ -29,9 +30,13 @@ type MLP struct {
 	Dropout    float32 `toml:"dropout"`    // chance of each hidden value to be dropped in training; 0 to below 1
 }
 
-// maxWidth bounds what a run file can ask for: two layers of this width are
-// connected by a million million weights.
-const maxWidth = 1 << 20
+// What a run file can ask for is bounded: a slip of the keyboard must not take
+// all memory of the machine.
+const (
+	maxWidth   = 1 << 20 // of a layer
+	maxValues  = 1 << 28 // of an example
+	maxWeights = 1 << 31 // of encoder and decoder each: 8 GiB, and twice that for Adam
+)
 
 // Check implements Encoder.
 func (e *MLP) Check(shape []int) error {
@@ -51,10 +56,20 @@ func (e *MLP) Check(shape []int) error {
 	if !(e.Dropout >= 0 && e.Dropout < 1) { // NaN too
 		bad("dropout: is %v, want 0 to below 1", e.Dropout)
 	}
-	if n := size(shape); n < 1 || n > 1<<28 {
-		bad("an example of shape %v has %d values, an mlp takes 1 to %d", shape, n, 1<<28)
+	if n := size(shape); n < 1 || n > maxValues {
+		bad("an example of shape %v has %d values, an mlp takes 1 to %d", shape, n, maxValues)
 	}
-	return errors.Join(errs...)
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	weights, in := 0, size(shape)
+	for i, h := range append(slices.Clone(e.Hidden), e.Code) {
+		if weights += in * h; weights > maxWeights {
+			return fmt.Errorf("hidden, code: layer fc%d of %d to %d values brings the encoder to %d weights, want at most %d", i, in, h, weights, maxWeights)
+		}
+		in = h
+	}
+	return nil
 }
 
 func size(shape []int) int {
@@ -77,10 +92,8 @@ func (e *MLP) Encode(s *graph.Scope, x *G.Node) *G.Node {
 
 // Decode implements Mirrored.
 func (e *MLP) Decode(s *graph.Scope, code *G.Node, shape []int) *G.Node {
-	hidden := make([]int, len(e.Hidden))
-	for i, h := range e.Hidden {
-		hidden[len(hidden)-1-i] = h
-	}
+	hidden := slices.Clone(e.Hidden)
+	slices.Reverse(hidden)
 	y := e.stack(s, code, hidden, size(shape)) // (B, D)
 	return layers.Reshape(s, y, append([]int{code.Shape()[0]}, shape...)...)
 }
