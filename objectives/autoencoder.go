@@ -46,29 +46,25 @@ var losses = map[string]ops.Error{
 	"bce": ops.BinaryCrossEntropy,
 }
 
-// Check implements Objective.
+// Check implements Objective. Whether the encoder takes the examples is for the
+// encoder's own Check to say.
 func (o *Autoencoder) Check(t Task) error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if _, ok := losses[o.Loss]; !ok {
-		bad("objective.loss: is %q, want l2, l1 or bce", o.Loss)
+		bad("loss: is %q, want l2, l1 or bce", o.Loss)
 	}
 	if !(o.Noise >= 0 && o.Noise <= 1e6) { // false for NaN too
-		bad("objective.noise: is %g, want a standard deviation of at least 0", o.Noise)
+		bad("noise: is %g, want a standard deviation of at least 0", o.Noise)
 	}
 	if !(o.Mask >= 0 && o.Mask < 1) {
-		bad("objective.mask: is %g, want a share of at least 0 and less than 1", o.Mask)
+		bad("mask: is %g, want a share of at least 0 and less than 1", o.Mask)
 	}
 	if o.Loss == "bce" && (len(t.Pixels.Mean) > 0 || len(t.Pixels.Std) > 0) {
-		bad(`objective.loss: bce wants values in 0..1, but data.normalize shifts or scales them; set data.normalize = "unit", or loss = "l2"`)
+		bad(`loss: bce wants values in 0..1, but data.normalize shifts or scales them; want data.normalize = "unit", or loss = "l2"`)
 	}
 	if _, ok := t.Encoder.(nets.Mirrored); !ok {
-		bad("objective.type: an autoencoder needs an encoder that can be turned round, and %T has no decoder", t.Encoder)
-	}
-	if t.Encoder != nil {
-		if err := t.Encoder.Check(t.Spec.Shape); err != nil {
-			errs = append(errs, err)
-		}
+		bad("type: an autoencoder needs an encoder that can be turned round, and %T has no decoder", t.Encoder)
 	}
 	return errors.Join(errs...)
 }
