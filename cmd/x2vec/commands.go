@@ -1,0 +1,11 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// commands are the subcommands, each made in a file of its name.
+func commands() []*cobra.Command {
+	return []*cobra.Command{
+		dataCommand(),
+		versionCommand(),
+	}
+}

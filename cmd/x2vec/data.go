@@ -1,0 +1,86 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"x2vec/data"
+	"x2vec/data/readers"
+	"x2vec/data/transforms"
+)
+
+func dataCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "data",
+		Short: "list, download, look at and check data sets",
+		Long: `List, download, look at and check data sets.
+
+A data set is named (x2vec data ls) or is a folder; what a folder holds is found
+out by looking. Named sets are looked for in $X2VEC_DATA/NAME and in the cache
+that "x2vec data get" fills.`,
+	}
+	c.AddCommand(dataLsCommand(), dataShowCommand(), dataGetCommand(), dataCheckCommand(), dataPreviewCommand())
+	return c
+}
+
+// readerFlags are the settings of a source as flags.
+func readerFlags(f *pflag.FlagSet, o *readers.Options) {
+	f.StringVar(&o.Path, "path", "", "`folder` that holds the files")
+	f.Uint64Var(&o.Seed, "seed", 0, "of --limit, of made data, and of the split of a folder that has none")
+	f.IntVar(&o.Limit, "limit", 0, "take only so many examples, drawn by --seed (0 = all)")
+	f.StringVar(&o.Variant, "variant", "", "emnist: balanced, byclass, bymerge, letters, digits, mnist; cifar100: fine, coarse")
+	f.IntVar(&o.Size, "size", 0, "folder, shapes, synthetic: height and width of an example")
+	f.IntVar(&o.Channels, "channels", 0, "folder, shapes, synthetic: 1 (grey) or 3 (colour)")
+	f.IntVar(&o.Count, "count", 0, "shapes, synthetic: number of examples")
+	f.StringVar((*string)(&o.Resize), "resize", string(transforms.Crop), "folder: crop or stretch")
+	f.StringVar(&o.OnDamaged, "damaged", "refuse", "folder: what to do with a file that cannot be read: refuse, skip or keep")
+}
+
+// named fills in which source is meant by NAME or by a folder.
+func named(arg string, o *readers.Options) error {
+	if slices.Contains(readers.Names(), arg) {
+		o.Name = arg
+		return nil
+	}
+	if _, err := os.Stat(arg); err != nil {
+		o.Name = arg
+		if wrong := o.Check(); wrong != nil {
+			return badRequest(wrong)
+		}
+		return err
+	}
+	found, err := readers.Detect(arg)
+	if err != nil {
+		return err
+	}
+	if o.Variant == "" {
+		o.Variant = found[0].Options.Variant
+	}
+	o.Name, o.Path = found[0].Options.Name, arg
+	return nil
+}
+
+// openSplits opens the training examples and, where there are any, the test
+// examples of a source.
+func openSplits(o readers.Options) (train, test data.Source, err error) {
+	if err := o.Check(); err != nil {
+		return nil, nil, badRequest(err)
+	}
+	o.Split = "train"
+	train, err = readers.Open(o)
+	o.Split = "test"
+	test, terr := readers.Open(o)
+	switch {
+	case err != nil && terr != nil:
+		return nil, nil, err
+	case err != nil:
+		return nil, nil, errors.Join(err, errors.New("only the test examples can be read"))
+	case terr != nil:
+		return train, nil, nil
+	}
+	return train, test, nil
+}

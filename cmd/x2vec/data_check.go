@@ -1,0 +1,125 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"x2vec/data/check"
+	"x2vec/data/readers"
+)
+
+func dataCheckCommand() *cobra.Command {
+	var o readers.Options
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "check NAME|FOLDER",
+		Short: "look for damaged files, duplicates and leaks",
+		Long: `Read every example and tell what spoils a training: damaged and constant
+examples, exact duplicates, examples of one picture with two labels, and test
+examples that are among the training ones. Counts the classes and gives the mean
+and standard deviation of each channel.
+
+The exit status is 1 where something was found that spoils a training.`,
+		Example: `  x2vec data check builtin
+  x2vec data check ~/photos --size 64 --json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := named(args[0], &o); err != nil {
+				return err
+			}
+			if !c.Flags().Changed("damaged") {
+				o.OnDamaged = "keep" // to be counted, not refused
+			}
+			train, test, err := openSplits(o)
+			if err != nil {
+				return err
+			}
+			report, err := check.Run(c.Context(), train, test, nil)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				enc := json.NewEncoder(c.OutOrStdout())
+				enc.SetIndent("", "  ")
+				err = enc.Encode(report)
+			} else {
+				printCheck(c.OutOrStdout(), report)
+			}
+			if err != nil {
+				return err
+			}
+			if !report.Sound() {
+				return errors.New(args[0] + ": there are faults that spoil a training")
+			}
+			return nil
+		},
+	}
+	readerFlags(c.Flags(), &o)
+	c.Flags().BoolVar(&asJSON, "json", false, "print the whole report as JSON")
+	return c
+}
+
+func printCheck(w io.Writer, r *check.Report) {
+	fmt.Fprintf(w, "%s, examples of %s\n", r.Name, strings.Trim(strings.ReplaceAll(fmt.Sprint(r.Shape), " ", " x "), "[]"))
+	for _, s := range r.Splits {
+		fmt.Fprintf(w, "\n%s: %d examples\n", s.Split, s.Examples)
+		for _, c := range s.Classes {
+			fmt.Fprintf(w, "  %7d  %s\n", c.Examples, c.Name)
+		}
+		if s.Unlabelled > 0 {
+			fmt.Fprintf(w, "  %7d  without a label\n", s.Unlabelled)
+		}
+		fmt.Fprintf(w, "  mean %s, standard deviation %s of each channel, pixels in 0..1\n", figures(s.Mean), figures(s.Std))
+		fmt.Fprintf(w, "  damaged     %d\n", s.Damaged.Count)
+		for _, f := range s.Damaged.First {
+			fmt.Fprintf(w, "    example %d: %s\n", f.Index, f.Error)
+		}
+		fmt.Fprintf(w, "  constant    %d%s\n", s.Constant.Count, first(s.Constant.First))
+		fmt.Fprintf(w, "  duplicates  %d", s.Duplicates.Count)
+		if s.Conflicts > 0 {
+			fmt.Fprintf(w, ", of which %d have another label", s.Conflicts)
+		}
+		fmt.Fprintln(w, pairs(s.Duplicates))
+	}
+	if len(r.Splits) > 1 {
+		fmt.Fprintf(w, "\ntest examples that are in the training set: %d%s\n", r.Leaks.Count, pairs(r.Leaks))
+	}
+}
+
+func figures(v []float64) string {
+	var s []string
+	for _, x := range v {
+		s = append(s, fmt.Sprintf("%.4f", x))
+	}
+	return strings.Join(s, " ")
+}
+
+func first(index []int) string {
+	if len(index) == 0 {
+		return ""
+	}
+	return " (" + strings.Trim(fmt.Sprint(index[:min(8, len(index))]), "[]") + etc(len(index) > 8)
+}
+
+func pairs(p check.Pairs) string {
+	if p.Count == 0 {
+		return ""
+	}
+	var s []string
+	for _, q := range p.First[:min(5, len(p.First))] {
+		s = append(s, fmt.Sprintf("%d = %d", q.Index, q.Equals))
+	}
+	return " (" + strings.Join(s, ", ") + etc(p.Count > 5)
+}
+
+func etc(more bool) string {
+	if more {
+		return " …)"
+	}
+	return ")"
+}
