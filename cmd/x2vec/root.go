@@ -71,6 +71,7 @@ func checkArgs(c *cobra.Command) {
 		c.Args = func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				meant := ""
+				c.SuggestionsMinimumDistance = 2
 				if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 					meant = fmt.Sprintf("; did you mean %q?", near[0])
 				}
