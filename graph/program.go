@@ -325,6 +325,9 @@ func (p *Program) Tap(name string) (View, bool) {
 	return View{}, false
 }
 
+// Params is the store of the model's arrays.
+func (p *Program) Params() *Params { return p.b.params }
+
 // Bytes is the memory of the program's own buffers: outputs and gradients of
 // its operations, without what a kernel keeps for itself.
 func (p *Program) Bytes() int64 {

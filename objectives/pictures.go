@@ -28,3 +28,26 @@ func sheetOfRows(t Task, n int, rows ...[]float32) (image.Image, error) {
 // enlarge is how many times a picture is drawn larger than it is, so that
 // 28 x 28 pixels can be looked at.
 func enlarge(shape []int) int { return max(1, 64/max(1, shape[1])) }
+
+// sheetOfDirections draws weights, (n, C, H, W), 8 to a row, each scaled so that
+// its largest absolute value is black or white and 0 is grey.
+func sheetOfDirections(t Task, w []float32) (image.Image, error) {
+	size := t.Spec.Size()
+	var tiles [][]byte
+	for at := 0; at < len(w); at += size {
+		row := w[at : at+size]
+		var largest float32
+		for _, v := range row {
+			largest = max(largest, v, -v)
+		}
+		tile := make([]byte, size)
+		for i, v := range row {
+			tile[i] = 128
+			if largest > 0 {
+				tile[i] = byte(128 + 127*v/largest)
+			}
+		}
+		tiles = append(tiles, tile)
+	}
+	return transforms.Sheet(tiles, t.Spec.Shape, 8, enlarge(t.Spec.Shape))
+}
