@@ -34,9 +34,11 @@ type CrossEntropy struct {
 	rows, chunk       int
 	sums, weights     []float64
 	norm              float64
+	norms, shares     []float32 // of maps: see mapVectors
 
 	call
-	scratch           []float32 // per chunk: two rows
+	scratch           []float32 // per chunk, k.room values
+	room              int
 	c                 float64
 	forward, backward func(lo, hi int)
 }
@@ -79,9 +81,17 @@ func (k *CrossEntropy) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	}
 	k.rows = k.n * k.inner
 	k.chunk = rowChunk(k.rows, k.classes)
+	if k.inner > 1 { // whole blocks: a map is then read from its first value to its last
+		b := min(k.inner, mapBlock)
+		k.chunk = parts(k.chunk, b) * b
+	}
 	k.sums = make([]float64, parts(k.rows, k.chunk))
 	k.weights = make([]float64, len(k.sums))
-	k.forward, k.backward = k.forwardRows, k.backwardRows
+	k.forward, k.backward, k.room = k.forwardRows, k.backwardRows, 2*k.classes
+	if k.inner > 1 {
+		k.forward, k.backward, k.room = k.forwardMap, k.backwardMap, mapScratch
+		k.norms, k.shares = make([]float32, k.rows), make([]float32, k.rows)
+	}
 	return tensor.Shape{}, nil
 }
 
@@ -106,7 +116,7 @@ func (k *CrossEntropy) Check(in []Arg) error {
 // Forward implements Kernel.
 func (k *CrossEntropy) Forward(in []Arg, out []float32) {
 	k.call = call{in: in, out: out}
-	k.scratch = borrow(len(k.sums) * 2 * k.classes)
+	k.scratch = borrow(len(k.sums) * k.room)
 	par.For(k.rows, k.chunk, k.forward)
 	giveBack(k.scratch)
 	k.norm = total(k.weights)
@@ -121,25 +131,17 @@ func (k *CrossEntropy) forwardRows(lo, hi int) {
 	p, q := k.rowsOf(lo)
 	var sum, weight float64
 	for r := lo; r < hi; r++ {
-		x := k.gather(p, k.in[0].F, r)
+		x := k.in[0].F[r*k.classes:][:k.classes]
 		if k.plain() {
-			t := k.in[1].I[r]
-			if k.ignored(t) {
-				continue
+			if t := k.in[1].I[r]; !k.ignored(t) {
+				w := k.weight(t)
+				sum += w * float64(vec.SoftmaxRow(p, x, 1)-x[t])
+				weight += w
 			}
-			logit, w := float64(x[t]), k.weight(t)
-			sum += w * (float64(vec.SoftmaxRow(p, x, 1)) - logit)
+		} else if w, counts := k.target(q, r); counts {
+			sum += vec.Sum(q)*float64(vec.SoftmaxRow(p, x, 1)) - vec.Dot(q, x)
 			weight += w
-			continue
 		}
-		w, counts := k.target(q, r)
-		if !counts {
-			continue
-		}
-		weight += w
-		// −Σ q·(x − norm)
-		dot := vec.Dot(q, x)
-		sum += vec.Sum(q)*float64(vec.SoftmaxRow(p, x, 1)) - dot
 	}
 	k.sums[lo/k.chunk], k.weights[lo/k.chunk] = sum, weight
 }
@@ -154,42 +156,35 @@ func (k *CrossEntropy) Backward(in []Arg, out, dout []float32, din [][]float32) 
 	if k.norm != 0 {
 		k.c = float64(dout[0]) / k.norm
 	}
-	k.scratch = borrow(len(k.sums) * 2 * k.classes)
+	k.scratch = borrow(len(k.sums) * k.room)
 	par.For(k.rows, k.chunk, k.backward)
 	giveBack(k.scratch)
 	k.call, k.scratch = call{}, nil
 }
 
 func (k *CrossEntropy) backwardRows(lo, hi int) {
-	p, q := k.rowsOf(lo)
+	_, q := k.rowsOf(lo)
 	for r := lo; r < hi; r++ {
-		dx := p
-		if k.inner == 1 {
-			dx = k.din[0][r*k.classes:][:k.classes]
-		}
-		x := k.gather(p, k.in[0].F, r)
+		x, dx := k.in[0].F[r*k.classes:][:k.classes], k.din[0][r*k.classes:][:k.classes]
 		if k.plain() {
-			if t := k.in[1].I[r]; k.ignored(t) || k.c == 0 {
+			t := k.in[1].I[r]
+			if k.ignored(t) || k.c == 0 {
 				clear(dx)
-			} else {
-				c := float32(k.c * k.weight(t))
-				vec.SoftmaxRow(dx, x, 1)
-				vec.Scale(dx, dx, c)
-				dx[t] -= c
+				continue
 			}
-		} else if _, counts := k.target(q, r); !counts || k.c == 0 {
-			clear(dx)
-		} else {
+			c := float32(k.c * k.weight(t))
 			vec.SoftmaxRow(dx, x, 1)
-			vec.Scale(dx, dx, float32(vec.Sum(q)*k.c))
-			vec.Axpy(dx, -float32(k.c), q)
+			vec.Scale(dx, dx, c)
+			dx[t] -= c
+			continue
 		}
-		if k.inner > 1 {
-			at := k.start(r)
-			for c, d := range dx {
-				k.din[0][at+c*k.inner] = d
-			}
+		if _, counts := k.target(q, r); !counts || k.c == 0 {
+			clear(dx)
+			continue
 		}
+		vec.SoftmaxRow(dx, x, 1)
+		vec.Scale(dx, dx, float32(vec.Sum(q)*k.c))
+		vec.Axpy(dx, -float32(k.c), q)
 	}
 }
 
@@ -207,26 +202,8 @@ func (k *CrossEntropy) weight(t int) float64 {
 
 // rowsOf is the scratch of the chunk that begins at row lo.
 func (k *CrossEntropy) rowsOf(lo int) (p, q []float32) {
-	s := k.scratch[lo/k.chunk*2*k.classes:][:2*k.classes]
+	s := k.scratch[lo/k.chunk*k.room:][:k.room]
 	return s[:k.classes], s[k.classes:]
-}
-
-// start is where the classes of row r begin; they are inner apart.
-func (k *CrossEntropy) start(r int) int {
-	return r/k.inner*k.classes*k.inner + r%k.inner
-}
-
-// gather returns row r of x: where it lies, or copied to row where the classes
-// are apart.
-func (k *CrossEntropy) gather(row, x []float32, r int) []float32 {
-	if k.inner == 1 {
-		return x[r*k.classes:][:k.classes]
-	}
-	at := k.start(r)
-	for c := range row {
-		row[c] = x[at+c*k.inner]
-	}
-	return row
 }
 
 // target writes the target distribution of row r. It returns the row's weight,
@@ -234,11 +211,12 @@ func (k *CrossEntropy) gather(row, x []float32, r int) []float32 {
 func (k *CrossEntropy) target(q []float32, r int) (weight float64, counts bool) {
 	smooth := k.Smoothing / float32(k.classes)
 	if k.Soft {
-		copy(q, k.gather(q, k.in[1].F, r))
-		if k.Smoothing > 0 {
-			for c := range q {
-				q[c] = (1-k.Smoothing)*q[c] + smooth
-			}
+		t := k.in[1].F[r*k.classes:][:k.classes]
+		if k.Smoothing == 0 {
+			copy(q, t)
+		} else {
+			vec.Fill(q, smooth)
+			vec.Axpy(q, 1-k.Smoothing, t)
 		}
 		weight = 1
 	} else {

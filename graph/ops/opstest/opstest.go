@@ -99,9 +99,23 @@ func nan(x []float32) {
 	}
 }
 
+// Step readies a kernel for a benchmark: step runs it forward and backward, values
+// is the size of its largest array.
+func Step(t testing.TB, k ops.Kernel, in []Value) (step func(), values int) {
+	b := newBench(t, Case{New: func() ops.Kernel { return k }, In: in}, true)
+	values = len(b.out)
+	for _, a := range b.args {
+		values = max(values, len(a.F))
+	}
+	return func() {
+		b.k.Forward(b.args, b.out)
+		b.k.Backward(b.args, b.out, b.dout, b.din)
+	}, values
+}
+
 // newBench makes the kernel and its arguments. Where save is false, no gradient
 // is going to be asked for.
-func newBench(t *testing.T, c Case, save bool) *bench {
+func newBench(t testing.TB, c Case, save bool) *bench {
 	t.Helper()
 	b := &bench{k: c.New()}
 	var shapes []tensor.Shape
