@@ -22,6 +22,8 @@ type options struct {
 	noBias bool
 	weight graph.Init
 	bias   graph.Init
+	groups int    // of a convolution
+	outPad [2]int // of a transposed one
 }
 
 // Act applies an activation to the output, in the same pass over it.
