@@ -49,7 +49,45 @@ func goldenMLP(encoder, decoder []goldenLayer) (e *MLP, names map[string]string,
 	return e, names, ""
 }
 
-// An MLP autoencoder's code, output, loss and gradients are PyTorch's. Inputs
+// goldenConv is goldenMLP for convolutional autoencoders.
+func goldenConv(encoder, decoder []goldenLayer) (e *Conv, names map[string]string, no string) {
+	e = &Conv{Activation: "none", Norm: "none"}
+	names = map[string]string{}
+	number := func(l goldenLayer, key string) int { return int(l[key].(float64)) }
+	for scope, list := range map[string][]goldenLayer{"encoder": encoder, "decoder": decoder} {
+		n := 0
+		for _, l := range list {
+			kind, name := l["type"].(string), "fc"
+			switch kind {
+			case "conv2d", "conv_transpose2d":
+				name = fmt.Sprintf("conv%d", n)
+				n++
+				e.Kernel, e.Stride, e.Pad = number(l, "kernel"), number(l, "stride"), number(l, "padding")
+				if scope == "encoder" {
+					e.Channels = append(e.Channels, number(l, "out"))
+				}
+			case "linear":
+				if scope == "encoder" {
+					e.Code = number(l, "out")
+				}
+			case "flatten", "unflatten":
+				continue
+			default:
+				if _, err := layers.Activation(kind); err != nil {
+					return nil, nil, fmt.Sprintf("a layer of type %q", kind)
+				}
+				e.Activation = kind
+				continue
+			}
+			for _, p := range []string{"weight", "bias"} {
+				names[fmt.Sprintf("%s/%s/%s", scope, name, p)] = l[p].(string)
+			}
+		}
+	}
+	return e, names, ""
+}
+
+// An autoencoder's code, output, loss and gradients are PyTorch's. Inputs
 // with a gradient in the case are parameters here.
 func TestGoldenAutoencoder(t *testing.T) {
 	golden.Each(t, "autoencoder", func(t *testing.T, c *golden.Case) {
@@ -58,7 +96,11 @@ func TestGoldenAutoencoder(t *testing.T) {
 			Layers      struct{ Encoder, Decoder []goldenLayer }
 		}
 		c.Settings(&h)
-		e, names, no := goldenMLP(h.Layers.Encoder, h.Layers.Decoder)
+		var e Mirrored
+		mlp, names, no := goldenMLP(h.Layers.Encoder, h.Layers.Decoder)
+		if e = mlp; no != "" {
+			e, names, no = goldenConv(h.Layers.Encoder, h.Layers.Decoder)
+		}
 		if no != "" || h.Loss != "mse" {
 			t.Skipf("not built yet: %s, loss %s", no, h.Loss)
 		}
