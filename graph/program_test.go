@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	G "gorgonia.org/gorgonia"
@@ -409,6 +410,35 @@ func TestManyEqualLayers(t *testing.T) {
 	}
 	if math.Abs(float64(p.Loss())-want) > 1e-5 {
 		t.Errorf("loss is %v, want %v", p.Loss(), want)
+	}
+}
+
+// Programs may run side by side, also over the same parameters.
+func TestProgramsSideBySide(t *testing.T) {
+	ps := graph.NewParams(3)
+	var want, got [4]float32
+	var programs [4]*graph.Program
+	for i := range programs {
+		programs[i] = must(t, ps, graph.Train, autoencoder(64, 40, small))
+		f := fed(programs[i], uint64(i))
+		run(t, programs[i], f, 0)
+		want[i] = programs[i].Loss()
+	}
+	var wg sync.WaitGroup
+	for i, p := range programs {
+		wg.Go(func() {
+			f := fed(p, uint64(i))
+			for step := range 20 {
+				if err := p.Run(f, step); err != nil {
+					t.Error(err)
+				}
+			}
+			got[i] = p.Loss()
+		})
+	}
+	wg.Wait()
+	if got != want {
+		t.Errorf("losses are %v side by side and %v one by one", got, want)
 	}
 }
 

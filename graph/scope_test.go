@@ -36,6 +36,10 @@ func TestBuildingErrors(t *testing.T) {
 		{func(s *graph.Scope) *G.Node { return layers.MSE(s.In("head"), x(s), nil) }, "head: mean squared error: input 1 is missing"},
 		{func(s *graph.Scope) *G.Node { return layers.MSE(s.In("head"), x(s), s.Input("t", 2, 4)) },
 			"head: mean squared error: prediction is (2, 3) and target (2, 4); want one shape"},
+		{func(s *graph.Scope) *G.Node { return layers.CrossEntropy(s, x(s), s.Input("t", 2)) },
+			"model: cross-entropy: input 1 is of type float32, want int"},
+		{func(s *graph.Scope) *G.Node { return layers.Reshape(s, s.Ints("t", 2), 2, 1) },
+			"model: reshape: input 0 is of type int, want float32"},
 		{func(s *graph.Scope) *G.Node { return s.Apply(&ops.Add{}, x(s)) }, "model: add: got 1 inputs, want 2"},
 		{func(s *graph.Scope) *G.Node { return layers.Linear(s, "fc", x(s), 0) }, "fc: has 0 outputs, want at least 1"},
 		{func(s *graph.Scope) *G.Node { return layers.Linear(s, "fc", nil, 1) }, "fc: needs an input of at least one axis"},
@@ -139,5 +143,23 @@ func TestFrozenAndBuffers(t *testing.T) {
 		if ps.Get(path).Gain() != gain {
 			t.Errorf("Gain of %s is not %t", path, gain)
 		}
+	}
+}
+
+// Two nodes whose hashes are equal would be merged into one by Gorgonia's
+// compiler. A model with stock nodes like that is refused.
+func TestHashCollision(t *testing.T) {
+	leaf := func(g *G.ExprGraph, name string) *G.Node {
+		return G.NewVector(g, G.Float32, G.WithShape(3), G.WithName(name))
+	}
+	const a, b = "stock 195299", "stock 2254150" // found by trying numbers in turn
+	if g := G.NewGraph(); leaf(g, a).Hashcode() != leaf(g, b).Hashcode() {
+		t.Fatalf("%q and %q have two hashes; this version of Gorgonia needs another pair", a, b)
+	}
+	_, err := graph.Compile(graph.NewParams(0), graph.Eval, func(s *graph.Scope) *G.Node {
+		return layers.MSE(s, leaf(s.Graph(), a), leaf(s.Graph(), b))
+	})
+	if err == nil || !strings.Contains(err.Error(), "have one hash") {
+		t.Errorf("got %v", err)
 	}
 }

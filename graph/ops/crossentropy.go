@@ -103,6 +103,9 @@ func (k *CrossEntropy) Grads() []bool {
 	return []bool{true, false}
 }
 
+// Ints implements Indexer.
+func (k *CrossEntropy) Ints() []bool { return []bool{false, !k.Soft, false}[:len(k.Grads())] }
+
 // Check implements Checker.
 func (k *CrossEntropy) Check(in []Arg) error {
 	for i, t := range in[1].I {

@@ -44,6 +44,12 @@ type Kernel interface {
 	Backward(in []Arg, out, dout []float32, din [][]float32)
 }
 
+// An Indexer kernel has integer inputs. Ints says which, with a value for each
+// input; kernels without it take float32 only.
+type Indexer interface {
+	Ints() []bool
+}
+
 // A Checker is a kernel that looks at its inputs before Forward, such as
 // indices that must lie inside a table. Its error ends the run of the graph.
 type Checker interface {

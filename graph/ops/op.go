@@ -54,10 +54,22 @@ func Apply(id uint64, path string, k Kernel, need []bool, in ...*G.Node) (*G.Nod
 	if len(can) != len(in) {
 		return nil, fmt.Errorf("%s: got %d inputs, want %d", k.Name(), len(in), len(can))
 	}
-	op := &Op{kernel: k, id: id, path: path, need: make([]bool, len(in)), args: make([]Arg, len(in))}
+	ints := make([]bool, len(in))
+	if x, ok := k.(Indexer); ok {
+		copy(ints, x.Ints())
+	}
+	for i, n := range in {
+		want := tensor.Float32
+		if ints[i] {
+			want = tensor.Int
+		}
+		if n.Dtype() != want {
+			return nil, fmt.Errorf("%s: input %d is of type %v, want %v", k.Name(), i, n.Dtype(), want)
+		}
+	}
+	op := &Op{ints: ints, kernel: k, id: id, path: path, need: make([]bool, len(in)), args: make([]Arg, len(in))}
 	for i, n := range in {
 		op.in = append(op.in, n.Shape().Clone())
-		op.ints = append(op.ints, n.Dtype() == tensor.Int)
 		op.args[i].Shape = op.in[i]
 		op.need[i] = can[i] && need[i] && !op.ints[i]
 	}

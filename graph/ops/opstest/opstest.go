@@ -151,6 +151,15 @@ func newBench(t testing.TB, c Case, save bool) *bench {
 	for i := range b.dout {
 		b.dout[i] = float32(r.Norm())
 	}
+	ints := make([]bool, len(c.In))
+	if x, ok := b.k.(ops.Indexer); ok {
+		ints = x.Ints()
+	}
+	for i, v := range c.In {
+		if ints[i] != (v.I != nil) {
+			t.Fatalf("Ints says %t of input %d", ints[i], i)
+		}
+	}
 	grads := b.k.Grads()
 	if len(grads) != len(b.args) {
 		t.Fatalf("Grads has %d values for %d inputs", len(grads), len(b.args))
