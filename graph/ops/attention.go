@@ -71,8 +71,8 @@ func (k *Attention) Save() { k.saved = true }
 
 // Shape implements Kernel.
 func (k *Attention) Shape(in []tensor.Shape) (tensor.Shape, error) {
-	for _, x := range in[:k.inputs()-1] {
-		if x.Dims() != 3 {
+	for i, x := range in {
+		if k.Grads()[i] && x.Dims() != 3 {
 			return nil, fmt.Errorf("the inputs are %v; want (B, T, 3D), or (B, T, D) and (B, S, 2D)", in)
 		}
 	}
@@ -113,8 +113,6 @@ func (k *Attention) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	k.forward, k.backward = k.forwardHeads, k.backwardHeads
 	return tensor.Shape{k.b, k.t, k.h}, nil
 }
-
-func (k *Attention) inputs() int { return len(k.Grads()) }
 
 // Grads implements Kernel.
 func (k *Attention) Grads() []bool {
