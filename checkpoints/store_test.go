@@ -1,0 +1,631 @@
+package checkpoints
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// snapshot makes a small checkpoint that is a function of step and variant alone.
+func snapshot(step, variant int) *Snapshot {
+	fill := func(n int, of float32) []float32 {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = of + float32(step) + float32(variant)/8 + float32(i)/1024
+		}
+		return x
+	}
+	s := &Snapshot{
+		State: State{
+			Step: step, Epoch: step / 10, Samples: int64(step) * 128, LoaderStep: step % 10, Seed: 1<<63 + 5,
+			Metrics:  map[string]Float{"test/loss": Float(1 / float64(step+1)), "broken": Float(math.Inf(1))},
+			Best:     &Best{Metric: "test/loss", Value: 0.1, Step: step},
+			Stopping: &Stopping{Metric: "test/loss", Value: Float(math.Inf(-1)), Waited: 2},
+		},
+		Weights: []Array{
+			{Name: "encoder/fc0/bias", Shape: []int{4}, F32: fill(4, 1)},
+			{Name: "encoder/fc0/weight", Shape: []int{4, 3}, F32: fill(12, 2)},
+		},
+		Optimizer: []Array{
+			{Name: "step", Shape: []int{}, I64: []int64{int64(step)}},
+			{Name: "m/encoder/fc0/weight", Shape: []int{4, 3}, F32: fill(12, 3)},
+		},
+		Extra: map[string][]Array{
+			"codebook": {{Name: "usage", Shape: []int{3}, F64: []float64{0.25, 1e-300, float64(step)}}},
+			"ema":      {{Name: "encoder/fc0/bias", Shape: []int{4}, F32: fill(4, 4)}},
+		},
+		Meta: map[string]string{"format": "pt", "objective": "autoencoder"},
+	}
+	if err := s.State.Put("optimizer", map[string]any{"name": "adam", "variant": variant}); err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// loaded is s as Load returns it.
+func loaded(s *Snapshot) *Snapshot {
+	s.State.Version = Version
+	return s
+}
+
+func open(t testing.TB, dir string) *Store {
+	t.Helper()
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.disk = &testDisk{budget: endless} // no test but the last ones waits for a real disk
+	return s
+}
+
+func save(t testing.TB, s *Store, steps ...int) {
+	t.Helper()
+	for _, step := range steps {
+		if err := s.Save(snapshot(step, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func steps(t testing.TB, s *Store) []int {
+	t.Helper()
+	list, err := s.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var steps []int
+	for _, info := range list {
+		steps = append(steps, info.Step)
+	}
+	return steps
+}
+
+func TestStore(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run", "checkpoints")
+	s := open(t, dir)
+	s.Program = "x2vec test"
+	if _, _, err := s.Latest(); !errors.Is(err, ErrNone) {
+		t.Errorf("Latest of an empty store: %v, want ErrNone", err)
+	}
+	if _, err := s.Load(1); !errors.Is(err, ErrNone) {
+		t.Errorf("Load of an empty store: %v, want ErrNone", err)
+	}
+	save(t, s, 100, 7, 123456789) // not in order, and more than eight digits
+
+	for _, step := range []int{7, 100, 123456789} {
+		got, err := s.Load(step)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Arrays come in the order of the file.
+		want := loaded(snapshot(step, 0))
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("step %d:\ngot  %+v\nwant %+v", step, got, want)
+		}
+		if err := s.Verify(step); err != nil {
+			t.Error(err)
+		}
+	}
+	latest, faults, err := s.Latest()
+	if err != nil || len(faults) > 0 || latest.State.Step != 123456789 {
+		t.Errorf("Latest: %v, %v", faults, err)
+	}
+	list, err := s.List()
+	if err != nil || len(list) != 3 {
+		t.Fatalf("List: %v, %v", list, err)
+	}
+	info := list[1]
+	if info.Step != 100 || info.Program != "x2vec test" || info.Err != nil || info.Metrics["test/loss"] != Float(1/101.0) ||
+		info.Folder != filepath.Join(dir, "step-00000100") || info.Time.IsZero() {
+		t.Errorf("List: %+v", info)
+	}
+	var sum int64
+	for _, name := range []string{WeightsFile, OptimizerFile, ExtraFile, StateFile} {
+		stat, err := os.Stat(filepath.Join(info.Folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += stat.Size()
+	}
+	if info.Bytes != sum {
+		t.Errorf("%d bytes, want %d", info.Bytes, sum)
+	}
+
+	if _, err := s.Load(8); err == nil || !strings.HasSuffix(err.Error(), "no checkpoint of step 8; there are 7, 100, 123456789") {
+		t.Errorf("Load(8): %v", err)
+	}
+
+	// Other tools read the weights as they are, without the manifest.
+	f, err := ReadSafetensors(filepath.Join(info.Folder, WeightsFile))
+	if err != nil || !slices.Equal(f.Names(), []string{"encoder/fc0/bias", "encoder/fc0/weight"}) || f.Meta["objective"] != "autoencoder" {
+		t.Errorf("weights: %v, %v", f, err)
+	}
+	// A checkpoint is itself wherever it is copied, also without what only
+	// training needs.
+	copied := filepath.Join(t.TempDir(), "encoder")
+	if err := os.CopyFS(copied, os.DirFS(info.Folder)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ReadFolder(copied); err != nil || !reflect.DeepEqual(got, loaded(snapshot(100, 0))) {
+		t.Errorf("ReadFolder: %+v, %v", got, err)
+	}
+	if err := os.Remove(filepath.Join(copied, OptimizerFile)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadWeights(copied)
+	if err != nil || got.Optimizer != nil || got.Extra != nil || !reflect.DeepEqual(got.Weights, snapshot(100, 0).Weights) || got.State.Step != 100 {
+		t.Errorf("ReadWeights: %+v, %v", got, err)
+	}
+}
+
+func TestSaveOnlyWeights(t *testing.T) {
+	s := open(t, t.TempDir())
+	want := &Snapshot{State: State{Step: 3}, Weights: snapshot(3, 0).Weights, Meta: map[string]string{"format": "pt"}}
+	given := *want
+	given.Extra = map[string][]Array{"ema": nil}
+	given.Meta = nil
+	if err := s.Save(&given); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Load(3)
+	if err != nil || !reflect.DeepEqual(got, loaded(want)) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for _, name := range []string{OptimizerFile, ExtraFile} {
+		if _, err := os.Stat(filepath.Join(s.folder(stepPrefix, 3), name)); err == nil {
+			t.Errorf("%s was written", name)
+		}
+	}
+}
+
+// The same state gives the same bytes in every file but the manifest.
+func TestSaveDeterministic(t *testing.T) {
+	a, b := open(t, t.TempDir()), open(t, t.TempDir())
+	save(t, a, 5)
+	for range 3 { // written anew as well
+		save(t, b, 5)
+	}
+	for _, name := range []string{WeightsFile, OptimizerFile, ExtraFile, StateFile} {
+		x, errX := os.ReadFile(filepath.Join(a.folder(stepPrefix, 5), name))
+		y, errY := os.ReadFile(filepath.Join(b.folder(stepPrefix, 5), name))
+		if errX != nil || errY != nil || string(x) != string(y) {
+			t.Errorf("%s differs (%v, %v)", name, errX, errY)
+		}
+	}
+}
+
+func TestSaveErrors(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		edit func(*Snapshot)
+		want string
+	}{
+		{"negative step", func(s *Snapshot) { s.State.Step = -1 }, "state.json: step -1"},
+		{"bad section", func(s *Snapshot) { s.State.Sections["x"] = []byte("{") }, `state.json: section "x" is not JSON`},
+		{"array", func(s *Snapshot) { s.Weights[0].Shape = []int{5} }, "weights.safetensors: array \"encoder/fc0/bias\": shape [5] has 5"},
+		{"optimizer", func(s *Snapshot) { s.Optimizer = append(s.Optimizer, s.Optimizer[0]) }, "optimizer.safetensors: array \"step\": there are two"},
+		{"section name", func(s *Snapshot) { s.Extra["a/b"] = s.Extra["ema"] }, `extra.safetensors: section "a/b"`},
+		{"large state", func(s *Snapshot) { s.State.Put("x", strings.Repeat("x", maxState)) }, "belong into arrays"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := open(t, t.TempDir())
+			save(t, s, 1)
+			snap := snapshot(2, 0)
+			tc.edit(snap)
+			err := s.Save(snap)
+			if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), "the newest there, of step 1, is untouched") {
+				t.Errorf("error %v\nwant one with %q", err, tc.want)
+			}
+			if list, err := os.ReadDir(s.dir); err != nil || len(list) != 1 {
+				t.Errorf("left: %v, %v", list, err)
+			}
+		})
+	}
+	if err := new(State).Put("x", math.NaN()); err == nil {
+		t.Error("NaN was put into a section")
+	}
+}
+
+func TestOpenFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "is a file") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestStateSections(t *testing.T) {
+	var s State
+	type section struct{ A, B int }
+	if ok, err := s.Get("x", &section{}); ok || err != nil {
+		t.Errorf("Get of nothing: %v, %v", ok, err)
+	}
+	if err := s.Put("x", section{1, 2}); err != nil {
+		t.Fatal(err)
+	}
+	var got section
+	if ok, err := s.Get("x", &got); !ok || err != nil || got != (section{1, 2}) {
+		t.Errorf("Get: %v, %v, %v", got, ok, err)
+	}
+	var other struct{ A int }
+	if _, err := s.Get("x", &other); err == nil || !strings.Contains(err.Error(), `state of x: is not as this program writes it: unknown field "B"`) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// damaged gives a store with the steps 100 and 200 of which the newer one was
+// spoilt by the edit.
+func damaged(t *testing.T, edit func(folder string) error) *Store {
+	t.Helper()
+	s := open(t, t.TempDir())
+	save(t, s, 100, 200)
+	if err := edit(s.folder(stepPrefix, 200)); err != nil {
+		t.Fatal(err)
+	}
+	return open(t, s.dir) // which remembers nothing
+}
+
+func rewrite(path string, edit func([]byte) []byte) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, edit(b), 0o666)
+}
+
+func TestDamage(t *testing.T) {
+	all := []string{WeightsFile, OptimizerFile, ExtraFile, StateFile, ManifestFile}
+	for _, tc := range []struct {
+		name  string
+		files []string
+		edit  func(path string) error
+		want  string // the problem begins with it
+		wantM string // and where it is the manifest
+		look  bool   // seen without reading all
+	}{
+		{"missing", all, os.Remove, "missing", "missing", true},
+		{"cut off", all, func(path string) error { return os.Truncate(path, 10) }, "has 10 bytes, want ", "cut off", true},
+		{"empty", all, func(path string) error { return os.Truncate(path, 0) }, "has 0 bytes, want ", "cut off", true},
+		{"one bit", all, func(path string) error {
+			return rewrite(path, func(b []byte) []byte { b[len(b)/2] ^= 4; return b })
+		}, "bytes were changed after it was written: its SHA-256 is ", "", false},
+		{"longer", all, func(path string) error {
+			return rewrite(path, func(b []byte) []byte { return append(b, 0) })
+		}, "has ", "goes on after its end", true},
+		{"a folder", all, func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o777)) }, "", "unreadable", false},
+	} {
+		for _, file := range tc.files {
+			t.Run(tc.name+"/"+file, func(t *testing.T) {
+				s := damaged(t, func(folder string) error { return tc.edit(filepath.Join(folder, file)) })
+				want := tc.want
+				if file == ManifestFile {
+					want = tc.wantM
+				}
+				snap, faults, err := s.Latest()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !reflect.DeepEqual(snap, loaded(snapshot(100, 0))) {
+					t.Errorf("got %+v", snap)
+				}
+				if len(faults) != 1 || faults[0].File != file || faults[0].Step != 200 || !strings.HasPrefix(faults[0].Problem, want) {
+					t.Errorf("damages %v, want one of %s: %q", faults, file, want)
+				}
+				err = s.Verify(200)
+				if !reflect.DeepEqual(damages(err), faults) {
+					t.Errorf("Verify: %v, want %v", err, faults)
+				}
+				if err := s.Verify(100); err != nil {
+					t.Errorf("Verify(100): %v", err)
+				}
+				list, err := s.List()
+				if err != nil || len(list) != 2 || list[0].Err != nil || tc.look && list[1].Err == nil {
+					t.Errorf("List: %+v, %v", list, err)
+				}
+				// Training goes on from 100 and comes to 200 again.
+				save(t, s, 200)
+				if snap, faults, err := s.Latest(); err != nil || len(faults) > 0 || snap.State.Step != 200 {
+					t.Errorf("after saving again: %v, %v", faults, err)
+				}
+			})
+		}
+	}
+}
+
+// No bit of a checkpoint can change unnoticed.
+func TestDamageEveryByte(t *testing.T) {
+	s := open(t, t.TempDir())
+	save(t, s, 1)
+	folder := s.folder(stepPrefix, 1)
+	for _, name := range []string{WeightsFile, OptimizerFile, ExtraFile, StateFile, ManifestFile} {
+		path := filepath.Join(folder, name)
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, b := range whole {
+			if _, err := f.WriteAt([]byte{b ^ 1<<(i%8)}, int64(i)); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Verify(1); err == nil {
+				t.Errorf("%s: bit %d of byte %d was changed unnoticed", name, i%8, i)
+			}
+			if _, err := f.WriteAt([]byte{b}, int64(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Verify(1); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestVerifyNamesAll(t *testing.T) {
+	s := damaged(t, func(folder string) error {
+		return errors.Join(
+			os.Truncate(filepath.Join(folder, WeightsFile), 3),
+			os.Remove(filepath.Join(folder, StateFile)),
+			os.Remove(filepath.Join(folder, ExtraFile)),
+		)
+	})
+	var files []string
+	for _, d := range damages(s.Verify(200)) {
+		files = append(files, d.File)
+	}
+	slices.Sort(files)
+	if !slices.Equal(files, []string{ExtraFile, StateFile, WeightsFile}) {
+		t.Errorf("faults in %v", files)
+	}
+}
+
+func TestNoneWhole(t *testing.T) {
+	s := open(t, t.TempDir())
+	save(t, s, 1, 2)
+	for _, step := range []int{1, 2} {
+		if err := os.Remove(filepath.Join(s.folder(stepPrefix, step), StateFile)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	snap, faults, err := s.Latest()
+	if snap != nil || len(faults) != 2 || err == nil || errors.Is(err, ErrNone) ||
+		!strings.Contains(err.Error(), "none of 2 checkpoints is whole") || strings.Count(err.Error(), "state.json: missing") != 2 {
+		t.Errorf("got %v, %v, %v", snap, faults, err)
+	}
+}
+
+func TestRenamedFolder(t *testing.T) {
+	s := damaged(t, func(folder string) error {
+		return os.Rename(folder, filepath.Join(filepath.Dir(folder), "step-00000300"))
+	})
+	snap, faults, err := s.Latest()
+	if err != nil || snap.State.Step != 100 || len(faults) != 1 || faults[0].Problem != "is of step 200; was the folder renamed?" {
+		t.Errorf("%v, %v", faults, err)
+	}
+	if err := s.Verify(300); err == nil {
+		t.Error("Verify finds nothing")
+	}
+}
+
+// What is not the name of a checkpoint is let alone.
+func TestOtherFiles(t *testing.T) {
+	s := open(t, t.TempDir())
+	save(t, s, 1)
+	names := []string{"step-7", "step-000000a8", "step-+0000009", "step-", "notes", ".tmp-mine", ".old-mine", "step-99999999999999999999"}
+	for _, name := range names {
+		if err := os.MkdirAll(filepath.Join(s.dir, name, "x"), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(s.dir, "step-00000012"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	save(t, s, 2)
+	if _, err := s.Prune(Policy{Last: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if got := steps(t, s); !slices.Equal(got, []int{2}) {
+		t.Errorf("steps %v, want [2]", got)
+	}
+	for _, name := range names {
+		if _, err := os.Stat(filepath.Join(s.dir, name, "x")); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestNewerVersion(t *testing.T) {
+	newer := fmt.Sprintf(`{"version": %d, "program": "x2vec 9.1", "more": [1]}`, Version+1)
+	s := damaged(t, func(folder string) error {
+		return os.WriteFile(filepath.Join(folder, ManifestFile), []byte(newer), 0o666)
+	})
+	snap, _, err := s.Latest()
+	var v *VersionError
+	if snap != nil || !errors.As(err, &v) {
+		t.Fatalf("Latest: %v, %v; want a VersionError", snap, err)
+	}
+	want := filepath.Join(s.dir, "step-00000200", "manifest.json") + ": format version 2, written by x2vec 9.1; this program reads versions 1 to 1: use a newer one"
+	if err.Error() != want {
+		t.Errorf("error %q\nwant  %q", err, want)
+	}
+	if err := s.Verify(200); !errors.As(err, &v) {
+		t.Errorf("Verify: %v", err)
+	}
+	// Nor is it pruned: what it holds is worth as much as any.
+	save(t, s, 300, 400)
+	if removed, err := s.Prune(Policy{Last: 1}); err != nil || !slices.Equal(removed, []int{100, 300}) {
+		t.Errorf("Prune: %v, %v", removed, err)
+	}
+
+	for _, version := range []string{"0", "-1", `"1"`, "1.5"} {
+		s := damaged(t, func(folder string) error {
+			return os.WriteFile(filepath.Join(folder, ManifestFile), []byte(`{"version": `+version+`}`), 0o666)
+		})
+		if snap, faults, err := s.Latest(); err != nil || snap.State.Step != 100 || len(faults) != 1 {
+			t.Errorf("version %s: %v, %v", version, faults, err)
+		}
+	}
+}
+
+// Interrupted while a step was being replaced: the one before stands aside.
+func TestAside(t *testing.T) {
+	s := open(t, t.TempDir())
+	save(t, s, 100, 200)
+	aside := s.folder(asidePrefix, 200)
+	if err := os.Rename(s.folder(stepPrefix, 200), aside); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(s.folder(besidePrefix, 200), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if snap, faults, err := s.Latest(); err != nil || len(faults) > 0 || snap.State.Step != 200 {
+		t.Fatalf("Latest: %v, %v", faults, err)
+	}
+	save(t, s, 300) // puts it back
+	if _, err := os.Stat(aside); err == nil {
+		t.Error("still aside")
+	}
+	if got := steps(t, s); !slices.Equal(got, []int{100, 200, 300}) {
+		t.Errorf("steps %v", got)
+	}
+	// Both are there: the new one counts, the other goes.
+	if err := os.CopyFS(aside, os.DirFS(s.folder(stepPrefix, 100))); err != nil {
+		t.Fatal(err)
+	}
+	if snap, err := s.Load(200); err != nil || snap.State.Step != 200 {
+		t.Errorf("Load: %v", err)
+	}
+	save(t, s, 400)
+	if list, err := filepath.Glob(filepath.Join(s.dir, ".*")); err != nil || len(list) > 0 {
+		t.Errorf("left: %v, %v", list, err)
+	}
+}
+
+// One saves and prunes, others read without any lock: they see whole states only.
+func TestConcurrentReaders(t *testing.T) {
+	dir := t.TempDir()
+	writer := open(t, dir)
+	save(t, writer, 0)
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			reader, err := Open(dir)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for last := 0; ; {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				snap, faults, err := reader.Latest()
+				if err != nil || len(faults) > 0 {
+					t.Errorf("after step %d: %v, %v", last, faults, err)
+					return
+				}
+				if snap.State.Step < last || !reflect.DeepEqual(snap, loaded(snapshot(snap.State.Step, 0))) {
+					t.Errorf("step %d after %d: %+v", snap.State.Step, last, snap)
+					return
+				}
+				last = snap.State.Step
+				if list, err := reader.List(); err != nil || slices.ContainsFunc(list, func(i Info) bool { return i.Err != nil }) {
+					t.Errorf("List: %+v, %v", list, err)
+					return
+				}
+				runtime.Gosched()
+			}
+		})
+	}
+	for step := 1; step <= 100; step++ {
+		save(t, writer, step)
+		if _, err := writer.Prune(Policy{Last: 1}); err != nil {
+			t.Error(err)
+		}
+	}
+	close(done)
+	wg.Wait()
+}
+
+func FuzzManifest(f *testing.F) {
+	m := manifest{Version: Version, Program: "x2vec", Metrics: map[string]Float{"loss": Float(math.NaN())}, Files: []manifestFile{
+		{WeightsFile, 10, "00"}, {StateFile, 20, "11"},
+	}}
+	good, err := m.encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	m.Files = append(m.Files, manifestFile{"../../etc/passwd", 1, ""})
+	bad, err := m.encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(bad)
+	f.Add([]byte(`{"version":99,"program":"\u001b[31m"}`))
+	f.Add([]byte(`{"version":1}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := decodeManifest(b)
+		if err != nil {
+			return
+		}
+		for _, f := range m.Files {
+			if f.Name != filepath.Base(f.Name) || f.Size < 0 {
+				t.Fatalf("file %+v", f)
+			}
+		}
+		again, err := m.encode()
+		if err != nil || string(again) != string(b) {
+			t.Fatalf("encodes as %q, %v", again, err)
+		}
+	})
+}
+
+func FuzzState(f *testing.F) {
+	good, err := snapshot(12, 0).State.encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add([]byte(`{"version":1,"step":1,"best":{"metric":"x","value":"NaN","step":3}}`))
+	f.Add([]byte(`{"version":2}`))
+	f.Add([]byte(`{"version":1,"step":-1}`))
+	f.Add([]byte(`{"version":1,"sections":{"a":null,"b":[1, 2]}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := decodeState(b)
+		if err != nil {
+			return
+		}
+		text, err := s.encode()
+		if err != nil {
+			t.Fatalf("does not write what it read: %v", err)
+		}
+		again, err := decodeState(text)
+		if err != nil {
+			t.Fatalf("does not read what it wrote: %v", err)
+		}
+		if again.Step != s.Step || again.Seed != s.Seed || len(again.Sections) != len(s.Sections) ||
+			!slices.Equal(slices.Sorted(maps.Keys(again.Metrics)), slices.Sorted(maps.Keys(s.Metrics))) {
+			t.Fatalf("%+v became %+v", s, again)
+		}
+	})
+}
