@@ -1,0 +1,30 @@
+package nets
+
+import (
+	"fmt"
+	"math"
+)
+
+// SinCos2D is the table of sine-cosine positions of a grid of rows x cols tokens,
+// row by row, (lead + rows·cols, dim), after lead rows of zeros for tokens that have
+// no place. The first half of a row says the column, the second the row: sines of
+// the position times 10000^(−4i/dim), i < dim/4, and then the cosines (He et al.
+// 2022, arXiv:2111.06377, appendix A.1; Vaswani et al. 2017, arXiv:1706.03762,
+// section 3.5). dim must be a multiple of 4.
+func SinCos2D(dim, rows, cols, lead int) ([]float32, error) {
+	if dim < 4 || dim%4 != 0 {
+		return nil, fmt.Errorf("sine-cosine positions have a multiple of 4 values, not %d", dim)
+	}
+	table := make([]float32, (lead+rows*cols)*dim)
+	n := dim / 4
+	for t := range rows * cols {
+		row := table[(lead+t)*dim:]
+		for half, place := range [2]int{t % cols, t / cols} {
+			for i := range n {
+				sin, cos := math.Sincos(float64(place) * math.Pow(10000, -float64(i)/float64(n)))
+				row[2*half*n+i], row[(2*half+1)*n+i] = float32(sin), float32(cos)
+			}
+		}
+	}
+	return table, nil
+}
