@@ -5,6 +5,10 @@ import "github.com/spf13/cobra"
 // commands are the subcommands, each made in a file of its name.
 func commands() []*cobra.Command {
 	return []*cobra.Command{
+		trainCommand(),
+		resumeCommand(),
+		reportCommand(),
+		recipesCommand(),
 		dataCommand(),
 		versionCommand(),
 	}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"x2vec/trainers"
+	"x2vec/trainers/job"
+)
+
+func resumeCommand() *cobra.Command {
+	var sets []string
+	c := &cobra.Command{
+		Use:   "resume RUN",
+		Short: "go on with a run that was stopped",
+		Long: `Go on with a run that was stopped, from its newest checkpoint that is whole. The
+result is the same, to the bit, as if it had never stopped.
+
+--set may change how long the run is and what is logged, evaluated and kept.`,
+		Example: `  x2vec resume runs/a
+  x2vec resume runs/a --set train.duration="40 epochs"`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			f, err := ownFile(args[0], sets)
+			if err != nil {
+				return err
+			}
+			return train(c, f, args[0], job.Must)
+		},
+	}
+	c.Flags().StringArrayVar(&sets, "set", nil, "override a setting, as in train.duration=\"40 epochs\"")
+	return c
+}
+
+// ownFile reads the run file of a run's folder.
+func ownFile(folder string, sets []string) (*job.File, error) {
+	path := filepath.Join(folder, trainers.RunFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, badRequest(fmt.Errorf("%s is not the folder of a run: %w", folder, err))
+	}
+	f, err := job.Parse(path, text, sets)
+	return f, faults(err)
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"x2vec/data/readers"
+	"x2vec/trainers"
+	"x2vec/trainers/job"
+)
+
+// trainFlags are those of train; resume takes a part of them.
+type trainFlags struct {
+	out         string
+	resume      string
+	sets        []string
+	data        string
+	steps       int
+	printConfig bool
+	dryRun      bool
+}
+
+func trainCommand() *cobra.Command {
+	var o trainFlags
+	c := &cobra.Command{
+		Use:   "train [RECIPE|FILE.toml]",
+		Short: "train an encoder by a run file or a recipe",
+		Long: `Train an encoder as a run file says, or a recipe (x2vec recipes ls); without an
+argument, quickstart: the L2 autoencoder on the built-in data.
+
+The run is a folder: settings, log, checkpoints, pictures, evaluations, report.html.
+Stopped anywhere, the same command goes on where it was. Ctrl-C (or SIGTERM) ends
+after the step with the state saved; once more ends at once.`,
+		Example: `  x2vec train
+  x2vec train ae-mlp --data ~/data/mnist
+  x2vec train job.toml --out runs/a --set optimizer.lr=3e-4 --set encoder.code=64
+  x2vec train ae-mlp --print-config > job.toml`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			what := quickstart
+			if len(args) > 0 {
+				what = args[0]
+			}
+			return o.run(c, what)
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return recipeNames(), cobra.ShellCompDirectiveDefault
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.out, "out", "", "`folder` of the run (default runs/NAME)")
+	f.StringVar(&o.resume, "resume", string(job.Auto), "a run that is there already: auto goes on with it, never refuses, must wants one")
+	f.StringArrayVar(&o.sets, "set", nil, "override a setting, as in train.batch=128; may be given several times")
+	f.StringVar(&o.data, "data", "", "`folder` of the data, or of data sets by name")
+	f.IntVar(&o.steps, "steps", 0, "train for so many steps, whatever the run file says")
+	f.BoolVar(&o.printConfig, "print-config", false, "print the run file with every setting, and end")
+	f.BoolVar(&o.dryRun, "dry-run", false, "build the model, run one batch, say what it takes, and end")
+	return c
+}
+
+func (o *trainFlags) run(c *cobra.Command, what string) error {
+	if r := job.Resume(o.resume); r != job.Auto && r != job.Never && r != job.Must {
+		return badRequest(fmt.Errorf("--resume is %q, want auto, never or must", o.resume))
+	}
+	if c.Flags().Changed("steps") && o.steps < 1 {
+		return badRequest(fmt.Errorf("--steps is %d, want at least 1", o.steps))
+	}
+	file, text, err := findJob(what)
+	if err != nil {
+		return err
+	}
+	sets := o.sets
+	if o.steps > 0 {
+		sets = append(sets, fmt.Sprintf("train.duration=%d", o.steps))
+	}
+	f, err := job.Parse(file, text, sets)
+	if err == nil && o.data != "" {
+		if sets, err = o.dataSets(f, sets); err == nil {
+			f, err = job.Parse(file, text, sets)
+		}
+	}
+	if err != nil {
+		return faults(err)
+	}
+	switch {
+	case o.printConfig:
+		fmt.Fprint(c.OutOrStdout(), f)
+		return nil
+	case o.dryRun:
+		return faults(dryRun(c, f))
+	}
+	folder := o.out
+	if folder == "" {
+		folder = filepath.Join("runs", f.Name)
+		if job.Resume(o.resume) == job.Never {
+			folder = fresh(folder)
+		}
+	}
+	return train(c, f, folder, job.Resume(o.resume))
+}
+
+// faults marks what is wrong with a run file as a wrong request.
+func faults(err error) error {
+	if job.IsFault(err) {
+		return badRequest(err)
+	}
+	return err
+}
+
+// findJob gives the text of a run file or of a recipe, and what to call it.
+func findJob(what string) (file string, text []byte, err error) {
+	if strings.HasSuffix(what, ".toml") || strings.ContainsRune(what, filepath.Separator) {
+		text, err := os.ReadFile(what)
+		if err != nil {
+			return "", nil, badRequest(err)
+		}
+		return what, text, nil
+	}
+	text, err = recipe(what)
+	return what + ".toml", text, err
+}
+
+// dataSets lays --data over the settings: the folder of the source itself, a folder
+// that has one of its name, or, for a source without files, whatever it holds.
+func (o *trainFlags) dataSets(f *job.File, sets []string) ([]string, error) {
+	if _, err := os.Stat(o.data); err != nil {
+		return nil, badRequest(fmt.Errorf("--data: %w", err))
+	}
+	named := filepath.Join(o.data, f.Data.Source)
+	if info, err := os.Stat(named); err == nil && info.IsDir() {
+		return append(sets, "data.path="+named), nil
+	}
+	for _, k := range readers.Kinds() {
+		if k.Name == f.Data.Source && !k.Files {
+			found, err := readers.Detect(o.data)
+			if err != nil {
+				return nil, badRequest(fmt.Errorf("--data: %w", err))
+			}
+			sets = append(sets, "data.source="+found[0].Options.Name)
+		}
+	}
+	return append(sets, "data.path="+o.data), nil
+}
+
+// fresh is the folder, or the first of folder-2, folder-3 … that is not there.
+func fresh(folder string) string {
+	name := folder
+	for i := 2; ; i++ {
+		if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
+			return name
+		}
+		name = fmt.Sprintf("%s-%d", folder, i)
+	}
+}
+
+// train readies the run and lets it go until its end or a signal.
+func train(c *cobra.Command, f *job.File, folder string, resume job.Resume) (err error) {
+	console := newConsole(c)
+	defer console.close()
+	ctx, stop := untilSignal(c.Context(), console)
+	defer stop()
+
+	run, done, err := f.Begin(folder, resume, "x2vec "+version+revision(), console.log)
+	defer func() { err = errors.Join(err, done()) }()
+	if errors.Is(err, job.ErrComplete) {
+		fmt.Fprintf(c.OutOrStdout(), "%s is complete (step %d); its report is %s\n", folder, run.Step, filepath.Join(folder, trainers.ReportFile))
+		fmt.Fprintln(c.OutOrStdout(), "to train longer, raise train.duration; to begin anew, give --resume never or another --out")
+		return nil
+	}
+	if err != nil {
+		return faults(err)
+	}
+	if err := console.keep(filepath.Join(folder, trainers.LogFile)); err != nil {
+		return err
+	}
+	run.Progress, run.Environment = console.progress, environment(c)
+	console.begin(run)
+	if err := run.Do(ctx); err != nil {
+		console.end()
+		console.log.Errorf("%v", err)
+		return err
+	}
+	console.end()
+	fmt.Fprintf(c.OutOrStdout(), "done: %s\n", filepath.Join(folder, trainers.ReportFile))
+	return nil
+}

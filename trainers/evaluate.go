@@ -1,0 +1,228 @@
+package trainers
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"math"
+	"strings"
+
+	"x2vec/checkpoints"
+	"x2vec/data"
+	"x2vec/data/transforms"
+	"x2vec/graph"
+	"x2vec/objectives"
+	"x2vec/trainers/eval"
+)
+
+// tester is an evaluation program of the objective for batches of one size.
+type tester struct {
+	task objectives.Task
+	p    *graph.Program
+	feed *graph.Feed
+}
+
+func (t *Trainer) tester(n int) (*tester, error) {
+	if s := t.testers[n]; s != nil {
+		return s, nil
+	}
+	s := &tester{task: t.Task}
+	s.task.Batch = n
+	var err error
+	if s.p, err = graph.Compile(t.Params, graph.Eval, t.build(s.task)); err != nil {
+		return nil, err
+	}
+	s.feed = s.p.NewFeed()
+	t.testers[n] = s
+	return s, nil
+}
+
+// Loss is the objective's loss over all examples of a source, its batches weighted
+// by their size. On the first batch visit is called with the program that has just
+// run, unless it is nil.
+func (t *Trainer) Loss(ctx context.Context, src data.Source, visit func(s *tester, b *data.Batch) error) (float64, error) {
+	total := 0.0
+	for b, err := range data.Sequential(src, t.Task.Batch) {
+		if err == nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		if err != nil {
+			return 0, err
+		}
+		s, err := t.tester(b.N())
+		if err != nil {
+			return 0, err
+		}
+		if err := t.Objective.Prepare(s.task, b, s.feed); err != nil {
+			return 0, err
+		}
+		if err := s.p.Run(s.feed, b.Step); err != nil {
+			return 0, err
+		}
+		if visit != nil && b.Step == 0 {
+			if err := visit(s, b); err != nil {
+				return 0, err
+			}
+		}
+		total += float64(s.p.Loss()) * float64(b.N())
+	}
+	return total / float64(src.Len()), nil
+}
+
+// An Evaluation is what was found out about the model at one step.
+type Evaluation struct {
+	TestLoss float64 // NaN where there are no test examples
+	Figures  []eval.Figure
+	Pictures []objectives.Picture
+	Skipped  []string // what could not be taken, and why
+}
+
+// Evaluate looks at the model as it stands, with the average of the weights where
+// one is kept: the test loss and the objective's pictures; where all is set, also
+// kNN, probe, spread and neighbours of the code, and what the model's kind allows.
+func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
+	if t.average != nil {
+		t.average.Swap(t.weights)
+		defer t.average.Swap(t.weights)
+	}
+	e := &Evaluation{TestLoss: math.NaN()}
+	if t.Test == nil {
+		e.Skipped = append(e.Skipped, "test loss: left out: there are no test examples")
+		return e, nil
+	}
+	var err error
+	e.TestLoss, err = t.Loss(ctx, t.Test, func(s *tester, b *data.Batch) error {
+		if p, ok := t.Objective.(objectives.Pictured); ok {
+			e.Pictures, err = p.Pictures(s.task, s.p, b, s.feed)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	note := fmt.Sprintf("mean over %d examples", t.Test.Len())
+	if t.average != nil {
+		note += ", with the averaged weights"
+	}
+	e.Figures = append(e.Figures, eval.Figure{Name: "test loss", Value: eval.Number(e.TestLoss), Better: "lower", Note: note})
+	if !all {
+		return e, nil
+	}
+	if err := t.evaluateCodes(ctx, e); err != nil {
+		return nil, err
+	}
+	if c, ok := t.Objective.(objectives.Compared); ok {
+		figures, err := c.Compare(ctx, t.Task, t.Params, t.Train, func() (float64, error) { return t.Loss(ctx, t.Train, nil) })
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range figures {
+			e.Figures = append(e.Figures, eval.Figure{Name: f.Name, Value: eval.Number(f.Value), Better: f.Better, Note: f.Note})
+		}
+	}
+	return e, nil
+}
+
+func (t *Trainer) evaluateCodes(ctx context.Context, e *Evaluation) error {
+	train, err := Features(ctx, t.Task, t.Params, t.Train, CodeTap)
+	if err != nil {
+		return err
+	}
+	test, err := Features(ctx, t.Task, t.Params, t.Test, CodeTap)
+	if err != nil {
+		return err
+	}
+	figures, skipped, err := eval.Code(train, test)
+	if err != nil {
+		return err
+	}
+	e.Figures = append(e.Figures, figures...)
+	e.Skipped = append(e.Skipped, skipped...)
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	return t.drawNeighbours(e, train, test)
+}
+
+const (
+	neighbourQueries = 8
+	neighbourK       = 8
+)
+
+// drawNeighbours adds a picture: test examples, each followed by the training
+// examples whose codes are nearest to its own.
+func (t *Trainer) drawNeighbours(e *Evaluation, train, test eval.Features) error {
+	if !t.Task.Spec.Image() || train.N() < neighbourK {
+		return nil
+	}
+	// Spread over the test examples, which may be in the order of their classes.
+	n := min(neighbourQueries, test.N())
+	queries := eval.Features{D: test.D}
+	var index []int
+	for i := range n {
+		index = append(index, i*test.N()/n)
+		queries.X = append(queries.X, test.Row(index[i])...)
+	}
+	found, err := eval.Nearest(queries, train, neighbourK, eval.Cosine, nil)
+	if err != nil {
+		return err
+	}
+	var tiles [][]byte
+	read := func(src data.Source, i int) error {
+		x := data.Example{Pixels: make([]byte, t.Task.Spec.Size()), Factors: make([]float32, len(t.Task.Spec.Factors))}
+		tiles = append(tiles, x.Pixels)
+		return src.Read(i, &x)
+	}
+	blank := make([]byte, t.Task.Spec.Size())
+	for q, i := range index {
+		if err := read(t.Test, i); err != nil {
+			return err
+		}
+		tiles = append(tiles, blank)
+		near, _ := found.Of(q)
+		for _, i := range near {
+			if err := read(t.Train, i); err != nil {
+				return err
+			}
+		}
+	}
+	var sheet image.Image
+	sheet, err = transforms.Sheet(tiles, t.Task.Spec.Shape, neighbourK+2, max(1, 56/t.Task.Spec.Shape[1]))
+	if err != nil {
+		return err
+	}
+	e.Pictures = append(e.Pictures, objectives.Picture{
+		Name:    "neighbours",
+		Caption: fmt.Sprintf("Left: test examples. Right of each: the %d training examples whose codes are nearest to its own (cosine).", neighbourK),
+		Image:   sheet,
+	})
+	return nil
+}
+
+// record keeps what an evaluation says about the course of the training: the best
+// test loss so far, and whether it is time to stop early.
+func (t *Trainer) record(e *Evaluation) {
+	t.evaluated, t.testLoss = t.Step, e.TestLoss
+	if math.IsNaN(e.TestLoss) {
+		return
+	}
+	value := checkpoints.Float(e.TestLoss)
+	if t.Best == nil || e.TestLoss < float64(t.Best.Value) {
+		t.Best = &checkpoints.Best{Metric: TestLoss, Value: value, Step: t.Step}
+	}
+	if t.EarlyStop == 0 || t.Done() {
+		return
+	}
+	if t.stopping == nil || e.TestLoss < float64(t.stopping.Value)-t.MinDelta {
+		t.stopping = &checkpoints.Stopping{Metric: TestLoss, Value: value}
+		return
+	}
+	waited := t.stopping.Waited + 1
+	t.stopping = &checkpoints.Stopping{Metric: TestLoss, Value: t.stopping.Value, Waited: waited}
+	if waited >= t.EarlyStop && t.Ended == "" {
+		t.Ended = fmt.Sprintf("the test loss has not fallen below %.6g in %d evaluations", float64(t.stopping.Value), waited)
+		if t.MinDelta > 0 {
+			t.Ended = strings.Replace(t.Ended, "fallen", fmt.Sprintf("fallen by %g", t.MinDelta), 1)
+		}
+	}
+}

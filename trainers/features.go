@@ -1,0 +1,90 @@
+package trainers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"gorgonia.org/gorgonia"
+
+	"x2vec/data"
+	"x2vec/graph"
+	"x2vec/objectives"
+	"x2vec/trainers/eval"
+)
+
+// CodeTap is the activation that is meant by "the code".
+const CodeTap = "encoder/code"
+
+// EachFeature runs a frozen encoder over all examples of a source, in their order,
+// and gives each batch of activations to visit: rows of D values that hold until
+// it returns. task.Batch is the number of examples at a time; a smaller last batch
+// is run by a program of its own. Memory does not grow with the source.
+//
+// tap is any named activation of the encoder; an activation of more than two axes
+// is one row an example.
+func EachFeature(ctx context.Context, task objectives.Task, ps *graph.Params, src data.Source, tap string,
+	visit func(b *data.Batch, rows []float32, d int) error) error {
+	task.Batch = min(task.Batch, src.Len())
+	var p *graph.Program
+	var feed *graph.Feed
+	have := 0 // examples that p takes
+	defer func() {
+		if p != nil {
+			p.Close()
+		}
+	}()
+	for b, err := range data.Sequential(src, task.Batch) {
+		if err == nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if b.N() != have {
+			if p != nil {
+				p.Close()
+			}
+			have, task.Batch = b.N(), b.N()
+			p, err = graph.Compile(ps, graph.Eval, func(s *graph.Scope) *gorgonia.Node {
+				objectives.Encode(task, s)
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			feed = p.NewFeed()
+		}
+		if err := objectives.PrepareClean(task, b, feed); err != nil {
+			return err
+		}
+		if err := p.Run(feed, 0); err != nil {
+			return err
+		}
+		v, ok := p.Tap(tap)
+		if !ok {
+			return fmt.Errorf("the encoder has no activation %q; there are %s", tap, strings.Join(p.Taps(), ", "))
+		}
+		if err := visit(b, v.Data, len(v.Data)/b.N()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Features are the activations of all examples of a source: N rows of D values
+// in memory.
+func Features(ctx context.Context, task objectives.Task, ps *graph.Params, src data.Source, tap string) (eval.Features, error) {
+	var f eval.Features
+	err := EachFeature(ctx, task, ps, src, tap, func(b *data.Batch, rows []float32, d int) error {
+		if f.X == nil {
+			f.D = d
+			f.X = make([]float32, 0, src.Len()*d)
+			f.Labels = make([]int, 0, src.Len())
+		}
+		f.X = append(f.X, rows...)
+		f.Labels = append(f.Labels, b.Labels...)
+		return nil
+	})
+	return f, err
+}

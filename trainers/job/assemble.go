@@ -1,0 +1,129 @@
+package job
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"slices"
+
+	"x2vec/data"
+	"x2vec/data/readers"
+	"x2vec/objectives"
+	"x2vec/trainers"
+)
+
+// Assemble opens the data and gives the configuration of the run. What only the
+// data can tell is checked now; faults of the file are Faults. scaling is how
+// bytes become numbers where that is known already, from a checkpoint; nil has it
+// measured as the file asks. warn is told what is accepted but should be known.
+func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainers.Config, error) {
+	var c trainers.Config
+	train, err := readers.Open(f.Data.options("train", warn))
+	if err != nil {
+		return c, err
+	}
+	test, err := readers.Open(f.Data.options("test", warn))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		warn(fmt.Sprintf("no test examples, so nothing is evaluated: %v", err))
+		test = nil
+	case err != nil:
+		return c, err
+	}
+	spec := train.Spec()
+	if f.Train.Batch > train.Len() {
+		f.src.fault("train.batch", "is %d, but %s has only %d examples for training", f.Train.Batch, spec.Name, train.Len())
+		return c, f.src.faults.err()
+	}
+	task := objectives.Task{Encoder: f.Encoder, Spec: spec, Batch: f.Train.Batch, Seed: f.Seed}
+	if scaling != nil {
+		task.Pixels = *scaling
+	} else if task.Pixels, err = measure(train, f.Data.Normalize); err != nil {
+		return c, err
+	}
+	f.src.component("objective", f.Objective.Check(task))
+	before := len(f.src.faults)
+	f.src.component("encoder", f.Encoder.Check(spec.Shape))
+	if before > 0 { // an objective passes on what its encoder says
+		f.src.faults = f.src.faults[:before]
+	}
+	perEpoch := float64(train.Len()/f.Train.Batch) / float64(f.Optimizer.Accumulate)
+	steps := func(d Duration) int { return d.Steps(perEpoch, f.Train.Batch*f.Optimizer.Accumulate) }
+	s := f.Schedule
+	s.Schedule.Base, s.Schedule.Total = f.Optimizer.LR, steps(f.Train.Duration)
+	s.Schedule.Warmup, s.Schedule.StepSize = steps(s.Warmup), steps(s.StepSize)
+	s.Schedule.Milestones = nil
+	for _, m := range s.Milestones {
+		s.Schedule.Milestones = append(s.Schedule.Milestones, steps(m))
+	}
+	f.src.component("schedule", s.Schedule.Validate())
+	return trainers.Config{
+		Task: task, Objective: f.Objective, Train: train, Test: test,
+		Optimizer: f.Optimizer, Schedule: s.Schedule, Steps: s.Schedule.Total,
+		Workers: f.Train.Workers, Prefetch: f.Train.Prefetch,
+		LogEvery: steps(f.Log.Every), EvalEvery: steps(f.Eval.Every), EvalCodes: f.Eval.Codes,
+		EarlyStop: f.Train.EarlyStop, MinDelta: f.Train.MinDelta,
+		CheckpointEvery: steps(f.Check.Every), Keep: f.Check.Keep, Milestones: steps(f.Check.Milestones),
+	}, f.src.faults.err()
+}
+
+// measure finds how bytes become numbers: from what the source knows of itself, or
+// in one pass over its examples. The sums are of whole numbers, and so exact.
+func measure(src data.Source, how string) (objectives.Scaling, error) {
+	var z objectives.Scaling
+	spec := src.Spec()
+	size := spec.Size()
+	if how == "unit" {
+		return z, nil
+	}
+	plane := size // values of a channel
+	if spec.Image() {
+		plane = size / spec.Shape[0]
+	}
+	if how == "standard" && len(spec.Mean) > 0 && len(spec.Std) == len(spec.Mean) && len(spec.Mean)*plane == size {
+		for c := range spec.Mean {
+			z.Mean = append(z.Mean, slices.Repeat(spec.Mean[c:c+1], plane)...)
+			z.Std = append(z.Std, slices.Repeat(spec.Std[c:c+1], plane)...)
+		}
+		return z, nil
+	}
+	sum, squares := make([]uint64, size), make([]uint64, size)
+	for b, err := range data.Sequential(src, 512) {
+		if err != nil {
+			return z, err
+		}
+		for at := 0; at < len(b.Pixels); at += size {
+			for i, v := range b.Pixels[at : at+size] {
+				sum[i] += uint64(v)
+				squares[i] += uint64(v) * uint64(v)
+			}
+		}
+	}
+	z.Mean = make([]float32, size)
+	if how == "centred" {
+		n := float64(src.Len())
+		for i, s := range sum {
+			z.Mean[i] = float32(float64(s) / n / 255)
+		}
+		return z, nil
+	}
+	z.Std = make([]float32, size)
+	n := float64(src.Len()) * float64(plane)
+	for at := 0; at < size; at += plane {
+		var s, q uint64
+		for i := at; i < at+plane; i++ {
+			s += sum[i]
+			q += squares[i]
+		}
+		mean := float64(s) / n
+		std := math.Sqrt(max(0, float64(q)/n-mean*mean))
+		if std == 0 {
+			std = 255 // a channel that never changes is only shifted
+		}
+		for i := at; i < at+plane; i++ {
+			z.Mean[i], z.Std[i] = float32(mean/255), float32(std/255)
+		}
+	}
+	return z, nil
+}

@@ -1,0 +1,178 @@
+package job
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// maxFile bounds a run file in bytes.
+const maxFile = 64 << 10
+
+// source is a run file as it was written: its values, and where they stand.
+type source struct {
+	file   string
+	values map[string]any
+	lines  map[string]int
+	sets   map[string]string // by key: the --set that gives its value
+	faults Faults
+}
+
+// read parses a run file and lays the --set values over it.
+func read(file string, text []byte, sets []string) *source {
+	s := &source{file: file, values: map[string]any{}, lines: map[string]int{}, sets: map[string]string{}}
+	switch {
+	case len(text) > maxFile:
+		s.faults = Faults{{File: file, Text: fmt.Sprintf("is %d bytes long, a run file has at most %d", len(text), maxFile)}}
+		return s
+	default:
+		if err := toml.Unmarshal(text, &s.values); err != nil {
+			s.faults = Faults{syntax(file, err)}
+			s.values = map[string]any{}
+			return s
+		}
+	}
+	s.lines = keyLines(string(text))
+	for _, set := range sets {
+		if err := s.override(set); err != nil {
+			s.faults = append(s.faults, Fault{Set: set, Text: err.Error()})
+		}
+	}
+	return s
+}
+
+// syntax is the fault of a text that is no TOML.
+func syntax(file string, err error) Fault {
+	f := Fault{File: file, Text: err.Error()}
+	var p toml.ParseError
+	if errors.As(err, &p) {
+		f.Line, f.Text = p.Position.Line, strings.TrimSuffix(p.Message, ".")
+		if f.Text != "" {
+			f.Text = strings.ToLower(f.Text[:1]) + f.Text[1:]
+		}
+		if f.Text == "" {
+			f.Text = "is not TOML"
+		}
+	}
+	return f
+}
+
+// override lays one key=value over the file. The value is TOML; a text needs no
+// quotes.
+func (s *source) override(set string) error {
+	key, text, ok := strings.Cut(set, "=")
+	key, text = strings.TrimSpace(key), strings.TrimSpace(text)
+	if !ok || key == "" {
+		return errors.New("want KEY=VALUE, as in train.batch=128")
+	}
+	parts := strings.Split(key, ".")
+	if slices.Contains(parts, "") {
+		return fmt.Errorf("%q is not a key; want one such as train.batch", key)
+	}
+	into := s.values
+	for _, part := range parts[:len(parts)-1] {
+		switch next := into[part].(type) {
+		case nil:
+			table := map[string]any{}
+			into[part], into = table, table
+		case map[string]any:
+			into = next
+		default:
+			return fmt.Errorf("%s is a value, not a table", part)
+		}
+	}
+	last := parts[len(parts)-1]
+	if _, is := into[last].(map[string]any); is {
+		return fmt.Errorf("%s is a table; set one of its keys", key)
+	}
+	into[last] = setValue(text)
+	s.sets[key] = set
+	return nil
+}
+
+func setValue(text string) any {
+	var v map[string]any
+	if len(text) <= maxFile && toml.Unmarshal([]byte("v = "+text), &v) == nil && len(v) == 1 {
+		return v["v"]
+	}
+	return text
+}
+
+// fault notes what is wrong with a key.
+func (s *source) fault(key, format string, args ...any) {
+	f := Fault{File: s.file, Key: key, Text: fmt.Sprintf(format, args...)}
+	f.Set = s.sets[key]
+	for at := key; f.Set == "" && f.Line == 0 && at != ""; {
+		f.Line = s.lines[at]
+		dot := strings.LastIndexByte(at, '.')
+		at = at[:max(dot, 0)]
+	}
+	s.faults = append(s.faults, f)
+}
+
+// table gives the table of a name, empty where the file has none.
+func (s *source) table(name string) map[string]any {
+	switch t := s.values[name].(type) {
+	case nil:
+	case map[string]any:
+		return t
+	default:
+		s.fault(name, "is %s, want a table: [%s]", show(t), name)
+	}
+	return nil
+}
+
+// decode fills settings from a table: every key must be one of fields. The name
+// of the file's own top is "". known are keys of the table that are read elsewhere.
+func (s *source) decode(name string, table map[string]any, fields []field, known ...string) {
+	for _, key := range sortedKeys(table) {
+		full := strings.TrimPrefix(name+"."+key, ".")
+		i := slices.IndexFunc(fields, func(f field) bool { return f.name == key })
+		switch {
+		case slices.Contains(known, key):
+		case i < 0:
+			s.unknown(name, key, append(names(fields), known...))
+		default:
+			if err := assign(fields[i].value, table[key]); err != nil {
+				s.fault(full, "%v", err)
+			}
+		}
+	}
+}
+
+// given reports whether the file or a --set has the key.
+func (s *source) given(section, key string) bool {
+	t, _ := s.values[section].(map[string]any)
+	_, ok := t[key]
+	return ok
+}
+
+func sortedKeys(m map[string]any) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// unknown is the fault of a key that is not accepted.
+func (s *source) unknown(section, key string, accepted []string) {
+	full := strings.TrimPrefix(section+"."+key, ".")
+	accepted = slices.Clone(accepted)
+	slices.Sort(accepted)
+	hint := ""
+	if near := meant(key, accepted); near != "" {
+		hint = fmt.Sprintf("; did you mean %s?", strings.TrimPrefix(section+"."+near, "."))
+	} else if elsewhere := otherSection(section, key); elsewhere != "" {
+		hint = fmt.Sprintf("; did you mean %s?", elsewhere)
+	}
+	if section == "" {
+		s.fault(full, "no such key or section%s; a run file takes %s", hint, strings.Join(accepted, ", "))
+		return
+	}
+	s.fault(full, "no such key%s; %s takes %s", hint, section, strings.Join(accepted, ", "))
+}

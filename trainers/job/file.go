@@ -1,0 +1,427 @@
+// Package job reads run files: strictly, all faults at once, each with its place
+// and what is accepted. It turns one into the configuration of a training run.
+package job
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"x2vec/data/readers"
+	"x2vec/data/transforms"
+	"x2vec/graph/nets"
+	"x2vec/objectives"
+	"x2vec/trainers/optim"
+)
+
+// A File is a run file as resolved: every setting has its value, those that the
+// file leaves out their defaults.
+type File struct {
+	// Name of the file without folder and ending; that of the recipe.
+	Name string `toml:"-"`
+	// Seed of every draw: initial weights, order of the data, noise, masks.
+	Seed uint64 `toml:"seed"`
+
+	Data      Data
+	Encoder   nets.Encoder
+	Objective objectives.Objective
+	Optimizer optim.Options
+	Schedule  Schedule
+	Train     Train
+	Log       Log
+	Eval      Eval
+	Check     Checkpoint
+
+	encoderType, objectiveType string
+	src                        *source
+}
+
+// Data is the section [data].
+type Data struct {
+	Source    string  `toml:"source"`     // one of readers.Names
+	Path      string  `toml:"path"`       // folder of the files; empty: where `x2vec data get` puts them
+	Seed      uint64  `toml:"seed"`       // of limits, of made data and of a split by chance
+	Limit     int     `toml:"limit"`      // training examples, drawn by Seed; 0 = all
+	TestLimit int     `toml:"test_limit"` // test examples; 0 = all
+	Variant   string  `toml:"variant"`    // emnist, cifar100
+	AsStored  bool    `toml:"as_stored"`  // emnist: leave images transposed
+	Size      int     `toml:"size"`       // folder, shapes, synthetic: height and width
+	Channels  int     `toml:"channels"`   // folder, shapes, synthetic: 1 or 3
+	Count     int     `toml:"count"`      // shapes, synthetic: training examples
+	Resize    string  `toml:"resize"`     // folder: crop or stretch
+	Damaged   string  `toml:"damaged"`    // folder: refuse, skip or keep
+	TestShare float64 `toml:"test_share"` // folder without splits: part that is test
+	Normalize string  `toml:"normalize"`  // one of normalizations
+}
+
+// normalizations are the ways in which bytes become numbers: byte/255; minus the
+// mean picture; minus the mean and over the standard deviation of the channel.
+var normalizations = []string{"unit", "centred", "standard"}
+
+// dataKeys lists the settings that a source takes.
+func dataKeys(name string) []string {
+	keys := []string{"source", "seed", "limit", "test_limit", "normalize"}
+	for _, k := range readers.Kinds() {
+		if k.Name == name && k.Files {
+			keys = append(keys, "path")
+		}
+	}
+	switch name {
+	case "emnist":
+		keys = append(keys, "variant", "as_stored")
+	case "cifar100":
+		keys = append(keys, "variant")
+	case "shapes", "synthetic":
+		keys = append(keys, "size", "channels", "count")
+	case "folder":
+		keys = append(keys, "size", "channels", "resize", "damaged", "test_share")
+	}
+	return keys
+}
+
+// options are those of one split.
+func (d Data) options(split string, warn func(string)) readers.Options {
+	o := readers.Options{Name: d.Source, Path: d.Path, Split: split, Limit: d.Limit, Seed: d.Seed,
+		Variant: d.Variant, AsStored: d.AsStored, Size: d.Size, Channels: d.Channels, Count: d.Count,
+		Resize: transforms.Fit(d.Resize), OnDamaged: d.Damaged, TestShare: d.TestShare, Warn: warn}
+	if split == "test" {
+		o.Limit, o.Count = d.TestLimit, 0
+	}
+	return o
+}
+
+// shape is that of an example where it is known before the data are read.
+func (d Data) shape() []int {
+	side := func(n, otherwise int) int { return cmp.Or(n, otherwise) }
+	switch d.Source {
+	case "builtin", "mnist", "fashion-mnist", "kmnist", "emnist":
+		return []int{1, 28, 28}
+	case "cifar10", "cifar100":
+		return []int{3, 32, 32}
+	case "shapes", "synthetic":
+		n := side(d.Size, 32)
+		return []int{side(d.Channels, 3), n, n}
+	}
+	return nil
+}
+
+// Schedule is the section [schedule]: that of package optim with durations for
+// counts of steps.
+type Schedule struct {
+	optim.Schedule
+	Warmup     Duration
+	StepSize   Duration
+	Milestones []Duration
+}
+
+func (s *Schedule) fields() []field {
+	fields := fieldsOf(&s.Schedule)
+	for i, f := range fields {
+		switch f.name {
+		case "warmup":
+			fields[i].value = reflect.ValueOf(&s.Warmup).Elem()
+		case "step_size":
+			fields[i].value = reflect.ValueOf(&s.StepSize).Elem()
+		case "milestones":
+			fields[i].value = reflect.ValueOf(&s.Milestones).Elem()
+		}
+	}
+	return only(fields, optim.ScheduleKeys(s.Type))
+}
+
+// Train is the section [train].
+type Train struct {
+	Batch     int      `toml:"batch"`      // examples in one run of the graph
+	Duration  Duration `toml:"duration"`   // of the whole training
+	Workers   int      `toml:"workers"`    // goroutines that prepare batches; 0 = as the machine allows
+	Prefetch  int      `toml:"prefetch"`   // batches prepared ahead; 0 = 2
+	EarlyStop int      `toml:"early_stop"` // evaluations without a lower test loss before training ends; 0 = never
+	MinDelta  float64  `toml:"min_delta"`  // by how much the test loss must fall to count as lower
+}
+
+// Log is the section [log].
+type Log struct {
+	Every Duration `toml:"every"` // between two lines of metrics
+}
+
+// Eval is the section [eval]. After training everything is evaluated, whatever
+// stands here.
+type Eval struct {
+	Every Duration `toml:"every"` // between two evaluations in training; 0 = none
+	Codes bool     `toml:"codes"` // take kNN and probe of the code in these too
+}
+
+// Checkpoint is the section [checkpoint].
+type Checkpoint struct {
+	Every      Duration `toml:"every"`      // between two checkpoints; 0 = only at the end
+	Keep       int      `toml:"keep"`       // of the newest; the best by test loss is kept beside them
+	Milestones Duration `toml:"milestones"` // checkpoints at multiples of it are kept for good; 0 = none
+}
+
+// defaults is the run file in which nothing is said.
+func defaults(name string) *File {
+	f := &File{
+		Name:  name,
+		Data:  Data{Source: "builtin", Resize: "crop", Damaged: "refuse", TestShare: 0.1, Normalize: "unit"},
+		Train: Train{Batch: 256, Duration: Duration{20, Epochs}},
+		Log:   Log{Every: Duration{50, Steps}},
+		Check: Checkpoint{Every: Duration{1, Epochs}, Keep: 2},
+	}
+	return f
+}
+
+// section is one table of a run file.
+type section struct {
+	name   string
+	fields []field
+}
+
+// sections lists the tables with their settings, in the order of a run file. Of
+// parts that were not recognised only the type is there.
+func (f *File) sections() []section {
+	typed := func(name string, kind *string, part any) section {
+		s := section{name, []field{{"type", reflect.ValueOf(kind).Elem()}}}
+		if v := reflect.ValueOf(part); v.IsValid() && !v.IsNil() {
+			s.fields = append(s.fields, fieldsOf(part)...)
+		}
+		return s
+	}
+	return []section{
+		{"data", only(fieldsOf(&f.Data), dataKeys(f.Data.Source))},
+		typed("encoder", &f.encoderType, f.Encoder),
+		typed("objective", &f.objectiveType, f.Objective),
+		{"optimizer", only(fieldsOf(&f.Optimizer), optim.Keys(f.Optimizer.Type))},
+		{"schedule", f.Schedule.fields()},
+		{"train", fieldsOf(&f.Train)},
+		{"log", fieldsOf(&f.Log)},
+		{"eval", fieldsOf(&f.Eval)},
+		{"checkpoint", fieldsOf(&f.Check)},
+	}
+}
+
+func only(fields []field, keys []string) []field {
+	var list []field
+	for _, f := range fields {
+		if slices.Contains(keys, f.name) {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// Name is what a run is called by its file: without folder and ending.
+func Name(file string) string { return strings.TrimSuffix(filepath.Base(file), ".toml") }
+
+// Parse reads a run file and checks all that can be checked without its data.
+// sets are key=value overrides. The error is Faults: all of them.
+func Parse(file string, text []byte, sets []string) (*File, error) {
+	f := defaults(Name(file))
+	s := read(file, text, sets)
+	f.src = s
+	if len(s.faults) > 0 && len(s.values) == 0 {
+		return nil, s.faults.err() // no TOML: all else would be about defaults
+	}
+	known := []string{"resolved"} // what a run's own run.toml adds: Resolved
+	for _, sec := range f.sections() {
+		known = append(known, sec.name)
+	}
+	s.decode("", s.values, []field{{"seed", reflect.ValueOf(&f.Seed).Elem()}}, known...)
+	if t := s.table("resolved"); t != nil {
+		var r Resolved
+		s.decode("resolved", t, fieldsOf(&r))
+	}
+	f.choose(s)
+	for _, sec := range f.sections() {
+		t := s.table(sec.name)
+		if len(sec.fields) > 1 { // else its type is unknown, which is said once
+			s.decode(sec.name, t, sec.fields)
+		}
+	}
+	if len(s.faults) == 0 {
+		f.check(s)
+	} else {
+		// What was not understood has its default now, which is no fault of the file.
+		f.checkUnderstood(s)
+	}
+	return f, s.faults.err()
+}
+
+// choose finds the parts that the file names by type, with their defaults.
+func (f *File) choose(s *source) {
+	pick := func(section, key, otherwise string, from []string) string {
+		name, ok := otherwise, true
+		if v, given := s.table(section)[key]; given {
+			if name, ok = v.(string); !ok {
+				s.fault(section+"."+key, "is %s, want one of %s", show(v), strings.Join(from, ", "))
+				return ""
+			}
+		}
+		if !slices.Contains(from, name) {
+			hint := ""
+			if near := meant(name, from); near != "" {
+				hint = fmt.Sprintf("; did you mean %q?", near)
+			}
+			s.fault(section+"."+key, "is %q, want one of %s%s", name, strings.Join(from, ", "), hint)
+			return ""
+		}
+		return name
+	}
+	f.Data.Source = pick("data", "source", f.Data.Source, readers.Names())
+	if f.encoderType = pick("encoder", "type", "mlp", nets.Names()); f.encoderType != "" {
+		f.Encoder, _ = nets.New(f.encoderType)
+	}
+	if f.objectiveType = pick("objective", "type", "autoencoder", objectives.Names()); f.objectiveType != "" {
+		f.Objective, _ = objectives.New(f.objectiveType)
+	}
+	if kind := pick("optimizer", "type", "adam", optim.Names()); kind != "" {
+		f.Optimizer, _ = optim.Default(kind)
+	}
+	if kind := pick("schedule", "type", "constant", optim.ScheduleNames()); kind != "" {
+		f.Schedule.Schedule, _ = optim.DefaultSchedule(kind)
+	}
+}
+
+// checkUnderstood checks a file that has faults already, and keeps of what it
+// finds only what is about other keys.
+func (f *File) checkUnderstood(s *source) {
+	before := slices.Clone(s.faults)
+	f.check(s)
+	found := s.faults[len(before):]
+	s.faults = before
+	for _, fault := range found {
+		if !slices.ContainsFunc(before, func(b Fault) bool {
+			return fault.Key == "" || b.Key == fault.Key || strings.HasPrefix(fault.Key, b.Key+".")
+		}) {
+			s.faults = append(s.faults, fault)
+		}
+	}
+}
+
+// check says everything that is wrong with the values.
+func (f *File) check(s *source) {
+	if f.Data.Source != "" {
+		s.component("data", f.Data.options("train", nil).Check())
+	}
+	if !slices.Contains(normalizations, f.Data.Normalize) {
+		s.fault("data.normalize", "is %q, want one of %s", f.Data.Normalize, strings.Join(normalizations, ", "))
+	}
+	if f.Data.TestLimit < 0 {
+		s.fault("data.test_limit", "is %d, want 0 (all) or more", f.Data.TestLimit)
+	}
+	if shape := f.Data.shape(); shape != nil && f.Encoder != nil && f.Objective != nil {
+		s.component("objective", f.Objective.Check(f.task(shape)))
+	}
+	if f.Optimizer.Type != "" {
+		s.component("optimizer", f.Optimizer.Validate())
+	}
+	atLeast := func(key string, v, least int) {
+		if v < least {
+			s.fault(key, "is %d, want at least %d", v, least)
+		}
+	}
+	atLeast("train.batch", f.Train.Batch, 1)
+	atLeast("train.workers", f.Train.Workers, 0)
+	atLeast("train.prefetch", f.Train.Prefetch, 0)
+	atLeast("train.early_stop", f.Train.EarlyStop, 0)
+	atLeast("checkpoint.keep", f.Check.Keep, 1)
+	if f.Train.Duration.N == 0 {
+		s.fault("train.duration", "is 0, want %s", durationForms)
+	}
+	if !(f.Train.MinDelta >= 0) {
+		s.fault("train.min_delta", "is %g, want at least 0", f.Train.MinDelta)
+	}
+	if f.Train.EarlyStop > 0 && f.Eval.Every.N == 0 {
+		s.fault("train.early_stop", `is %d, but eval.every is 0: it counts evaluations; set eval.every, as in eval.every = "1 epoch"`, f.Train.EarlyStop)
+	}
+	if f.Log.Every.N == 0 {
+		s.fault("log.every", "is 0, want %s", durationForms)
+	}
+}
+
+// task is what the objective works on, as far as that is known before the data
+// are read: the mean picture and the like are stood in for.
+func (f *File) task(shape []int) objectives.Task {
+	t := objectives.Task{Encoder: f.Encoder, Batch: max(1, f.Train.Batch), Seed: f.Seed}
+	t.Spec.Name, t.Spec.Split, t.Spec.Shape = f.Data.Source, "train", shape
+	if f.Data.Normalize != "unit" {
+		t.Pixels.Mean = make([]float32, t.Spec.Size())
+	}
+	return t
+}
+
+// keyed is an error that begins with the name of a setting.
+var keyed = regexp.MustCompile(`^([a-z][a-z0-9_. ]*?)(\[\d+\])?: (.*)$`)
+
+// component turns what a part says about its settings into faults. Its errors
+// begin with the key, with or without the section; others are about the section.
+func (s *source) component(section string, err error) {
+	for _, e := range flatten(err) {
+		text := strings.ReplaceAll(e.Error(), "\n", " ")
+		key := section
+		if m := keyed.FindStringSubmatch(text); m != nil {
+			if full, ok := s.setting(section, m[1]); ok {
+				key, text = full, m[3]
+				if m[2] != "" {
+					text = "item " + m[2] + " " + text
+				}
+			}
+		}
+		s.fault(key, "%s", text)
+	}
+}
+
+// setting finds the full key that a part calls name: with its section or without,
+// and where another section is meant (an objective that passes on what the encoder
+// says), that one.
+func (s *source) setting(section, name string) (string, bool) {
+	name = strings.ReplaceAll(name, " ", "_")
+	if renamed := map[string]string{"name": "source"}[name]; renamed != "" && section == "data" {
+		name = renamed
+	}
+	all := s.keys()
+	if slices.Contains(all, name) {
+		return name, true
+	}
+	if full := section + "." + name; slices.Contains(all, full) {
+		return full, true
+	}
+	for _, full := range all {
+		if strings.HasSuffix(full, "."+name) {
+			return full, true
+		}
+	}
+	return "", false
+}
+
+// keys lists every setting there is, with its section.
+func (s *source) keys() []string {
+	f := defaults("")
+	scratch := &source{values: s.values, lines: s.lines, sets: s.sets}
+	f.choose(scratch)
+	return f.keys()
+}
+
+func (f *File) keys() []string {
+	list := []string{"seed"}
+	for _, sec := range f.sections() {
+		for _, field := range sec.fields {
+			list = append(list, sec.name+"."+field.name)
+		}
+	}
+	return list
+}
+
+// otherSection is where a key would belong that was put into the wrong section.
+func otherSection(section, key string) string {
+	s := &source{values: map[string]any{}}
+	for _, full := range s.keys() {
+		if strings.HasSuffix(full, "."+key) && !strings.HasPrefix(full, section+".") || full == key {
+			return full
+		}
+	}
+	return ""
+}

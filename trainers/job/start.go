@@ -1,0 +1,193 @@
+package job
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"x2vec/checkpoints"
+	"x2vec/data"
+	"x2vec/objectives"
+	"x2vec/trainers"
+)
+
+// Resume says what happens to a run that is in the folder already.
+type Resume string
+
+// The values of Resume.
+const (
+	Auto  Resume = "auto"  // go on with it, or begin where there is none
+	Never Resume = "never" // refuse
+	Must  Resume = "must"  // go on with it, or refuse
+)
+
+// ErrComplete says that there is nothing left to do.
+var ErrComplete = errors.New("the run is complete")
+
+// Begin readies a run in a folder: takes its lock, assembles what the file asks
+// for, writes the folder's run.toml and goes back to the newest checkpoint where
+// there is one. done gives the folder back; it is never nil.
+//
+// Of a run that has begun, a changed file may change how long it trains and what is
+// logged, evaluated and kept; anything else is Faults.
+func (f *File) Begin(folder string, resume Resume, version string, log logrus.FieldLogger) (run *trainers.Run, done func() error, err error) {
+	done = func() error { return nil }
+	if err := os.MkdirAll(folder, 0o777); err != nil {
+		return nil, done, err
+	}
+	lock, err := checkpoints.Acquire(folder)
+	if err != nil {
+		return nil, done, err
+	}
+	done = lock.Release
+	old, was, err := readOwn(folder)
+	if err != nil {
+		return nil, done, err
+	}
+	store, err := checkpoints.Open(filepath.Join(folder, trainers.CheckpointsDir))
+	if err != nil {
+		return nil, done, err
+	}
+	snap, damaged, err := store.Latest()
+	for _, d := range damaged {
+		log.Warnf("checkpoint passed over: %v", d)
+	}
+	switch {
+	case errors.Is(err, checkpoints.ErrNone):
+		if resume == Must {
+			return nil, done, fmt.Errorf("%s: holds no checkpoint to go on from", folder)
+		}
+		snap = nil
+	case err != nil:
+		return nil, done, err
+	case resume == Never:
+		return nil, done, fmt.Errorf("%s: holds a run at step %d; give another --out, or --resume auto to go on with it", folder, snap.State.Step)
+	case old == nil:
+		return nil, done, fmt.Errorf("%s: has checkpoints but no readable %s, which says what they are of; give another --out", folder, trainers.RunFile)
+	}
+	var scaling *objectives.Scaling
+	if snap != nil {
+		if err := f.changes(old, folder, log); err != nil {
+			return nil, done, err
+		}
+		z := trainers.ScalingOf(snap)
+		scaling = &z
+	}
+	config, err := f.Assemble(scaling, func(text string) { log.Warn(text) })
+	if err != nil {
+		return nil, done, err
+	}
+	now := Resolved{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		Started: time.Now().Format(time.RFC3339)}
+	if now.TrainSHA256, err = checksum(config.Train); err != nil {
+		return nil, done, err
+	}
+	if now.TestSHA256, err = checksum(config.Test); err != nil {
+		return nil, done, err
+	}
+	if snap != nil {
+		if was.TrainSHA256 != now.TrainSHA256 {
+			return nil, done, fmt.Errorf("%s: the training data are not those the run began with (SHA-256 %.12s…, then %.12s…); put those back, or begin anew with another --out", folder, now.TrainSHA256, was.TrainSHA256)
+		}
+		now.Started = was.Started
+	}
+	t, err := trainers.New(config)
+	if err != nil {
+		return nil, done, err
+	}
+	if run, err = trainers.NewRun(t, folder, log); err != nil {
+		return nil, done, err
+	}
+	if snap != nil {
+		if err := run.Resume(snap); err != nil {
+			return nil, done, err
+		}
+		if run.Complete() {
+			return run, done, ErrComplete
+		}
+	}
+	return run, done, checkpoints.WriteFile(filepath.Join(folder, trainers.RunFile), []byte(f.With(now)))
+}
+
+// readOwn reads a folder's own run.toml; nil where there is none or where it cannot
+// be understood, which only matters if there are checkpoints.
+func readOwn(folder string) (*File, Resolved, error) {
+	var r Resolved
+	path := filepath.Join(folder, trainers.RunFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, r, nil
+	}
+	if err != nil {
+		return nil, r, err
+	}
+	f, err := Parse(path, text, nil)
+	if err != nil {
+		return nil, r, nil //nolint: told by the caller where it matters
+	}
+	if t := f.src.table("resolved"); t != nil {
+		f.src.decode("resolved", t, fieldsOf(&r))
+	}
+	return f, r, nil
+}
+
+func checksum(src data.Source) (string, error) {
+	c, ok := src.(data.Checksummer)
+	if !ok {
+		return "", nil
+	}
+	return c.Checksum()
+}
+
+// free are the settings that may change when a run goes on; a section stands for
+// all of its keys.
+var free = []string{"train.duration", "train.workers", "train.prefetch", "train.early_stop", "train.min_delta",
+	"data.path", "log.", "eval.", "checkpoint."}
+
+// changes compares the file with that of the run in the folder. What may change is
+// told, what may not is a fault.
+func (f *File) changes(old *File, folder string, log logrus.FieldLogger) error {
+	was, now := old.literals(), f.literals()
+	for _, key := range append(f.keys(), old.keys()...) {
+		a, b := was[key], now[key]
+		if a == b {
+			continue
+		}
+		delete(was, key)
+		delete(now, key)
+		if a == "" {
+			a = "not there"
+		}
+		if b == "" {
+			b = "not there"
+		}
+		may := false
+		for _, k := range free {
+			may = may || key == k || strings.HasSuffix(k, ".") && strings.HasPrefix(key, k)
+		}
+		if may {
+			log.Infof("%s is %s now, was %s", key, b, a)
+			continue
+		}
+		f.src.fault(key, "is %s, but the run in %s has %s; a run goes on as it began: give another --out to begin anew", b, folder, a)
+	}
+	return f.src.faults.err()
+}
+
+// literals are all settings as they stand in a run file.
+func (f *File) literals() map[string]string {
+	m := map[string]string{"seed": fmt.Sprint(f.Seed)}
+	for _, s := range f.sections() {
+		for _, field := range s.fields {
+			m[s.name+"."+field.name] = literal(field.value)
+		}
+	}
+	return m
+}
