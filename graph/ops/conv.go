@@ -14,7 +14,7 @@ import (
 // ends of a stack (ToChannelsLast, ToChannelsFirst). Weights keep PyTorch's
 // shapes. In this layout the window of a pixel is a few runs of values that
 // follow each other: the multiplications read them where they are, and no copy
-// of all windows (im2col) is ever made. convsweep.go says how.
+// of all windows (im2col) or of padded pictures is made. convsweep.go says how.
 
 // Conv2D is y = act(w ∗ x + b): x is (B, H, W, C), w (O, C/Groups, kh, kw), b (O)
 // and y (B, OH, OW, O) with OH = ⌊(H + 2·pad − dilation·(kh−1) − 1) / stride⌋ + 1.
@@ -158,7 +158,7 @@ func (k *convolution) begin(l link, transposed, noBias bool, act Activation, in 
 	}
 	k.rows = l.batch * k.out.h * k.out.w
 	k.chunk = rowChunk(k.rows, k.out.c)
-	k.finish, k.activity = k.finishPictures, k.backwardRows
+	k.finish, k.activity = k.finishValues, k.backwardRows
 	return act.check()
 }
 
@@ -191,10 +191,7 @@ func (k *convolution) Forward(in []Arg, out []float32) {
 	k.call, k.dst = call{}, nil
 }
 
-func (k *convolution) finishPictures(lo, hi int) {
-	a, b := lo*k.out.size(), hi*k.out.size()
-	k.act.apply(k.call.out[a:b], k.dst[a:b])
-}
+func (k *convolution) finishValues(lo, hi int) { k.act.apply(k.call.out[lo:hi], k.dst[lo:hi]) }
 
 // Backward implements Kernel. With dz = dy·act′(z), dx is the sweep of dz the
 // other way, and db the sum of dz over all pixels.
@@ -242,13 +239,7 @@ func (k *convolution) prepareBackward(din [][]float32) {
 		}
 	}
 	if din[1] != nil && k.weights == nil {
-		down := k.forward
-		if k.transposed {
-			if down = k.backward; down == nil {
-				down = k.link.down()
-			}
-		}
-		k.weights = k.link.weightGrad(down)
+		k.weights = k.link.weightGrad()
 	}
 }
 

@@ -4,28 +4,42 @@ import (
 	"x2vec/graph/ops/blas"
 	"x2vec/graph/ops/par"
 	"x2vec/graph/ops/tile"
-	"x2vec/graph/ops/vec"
 )
 
-// A weightGrad is the gradient of a convolution's weights: for every channel of
-// the small side the sum, over all its pixels, of the gradient there times the
-// window that the pixel sees. The windows are read in place from the padded
-// large side, as in the sweep down.
+// A weightGrad is the gradient of a convolution's weights: for every tap the sum,
+// over all pixels of the small side that see something through it, of the
+// channels there times the channels of the large side that they see.
 //
 // Work is divided by pictures and by channels, so that the sums of one part stay
 // in the cache; the division depends on the shape alone, and the partial sums of
 // the pictures are added in order.
 type weightGrad struct {
 	link
-	down   *sweep // how the large side is padded
-	pass   *pass
-	at     []int // where vectors of 16 values of a window begin
-	width  int   // of a row of sums: 16 for each of at
-	lines  []int // where the windows of each line of the small side begin, in one block
-	extent int
+	ch    int // channels of the large side in one group
+	sets  []lineSet
+	col   []int // the column of the sums where each tap begins
+	width int   // columns of the sums
 
+	// Where the large side has few channels, the taps of a row are taken together
+	// to fill the vectors. Then its pictures are copied to where they have their
+	// margin of zeros.
+	padded   bool
+	from, to picture // before and after
+	extent   int     // values that are read of a block, at most; some do not matter
+
+	block            int // pictures at a time
 	images, channels int // pictures and channels of one part
 	run              gradRun
+}
+
+// A lineSet is the lines of pixels of one block that see some taps.
+type lineSet struct {
+	taps  int // how many, side by side in the source
+	at    []int
+	first int // column of the first vector
+	line  []tile.Line
+	image int // lines of one picture
+	n     int // pixels of a line
 }
 
 type gradRun struct {
@@ -35,32 +49,42 @@ type gradRun struct {
 	parts, collect   func(lo, hi int)
 }
 
-// gradParts is how many parts there are to share out, about.
-const gradParts = 16
+const (
+	// gradParts is how many parts there are to share out, about.
+	gradParts = 16
+	// pixelsPerSum is how many pixels pay for a pass over all sums.
+	pixelsPerSum = 1024
+)
 
-// weightGrad needs the sweep down of the same link.
-func (l link) weightGrad(down *sweep) *weightGrad {
-	l = l.flat()
-	d := &weightGrad{link: l, down: down, pass: down.passes[0]}
-	p := d.pass
-	most := 0
-	for _, o := range p.seg {
-		for i := 0; i < p.k; i += tile.Cols {
-			d.at = append(d.at, o+i)
-			most = max(most, o+i+tile.Cols)
+func (l link) weightGrad() *weightGrad {
+	d := &weightGrad{link: l, ch: l.large.c / l.groups, from: l.large, to: l.large}
+	d.padded = l.groups == 1 && d.ch < tile.Cols && l.Dilation[1] == 1
+	if d.padded {
+		d.to.h = (l.small.h-1)*l.Stride[0] + l.span(0)
+		d.to.w = (l.small.w-1)*l.Stride[1] + l.span(1)
+	}
+	d.block = max(1, min((l.batch+gradParts-1)/gradParts, blockValues/(d.to.size()+l.small.size())))
+	d.col = make([]int, l.taps())
+	for y := range l.Kernel[0] {
+		if d.padded {
+			d.rowOfTaps(y)
+			continue
+		}
+		for x := range l.Kernel[1] {
+			d.tap(y, x)
 		}
 	}
-	d.width = len(d.at) * tile.Cols
-	for i := range down.block {
-		for y := range l.small.h {
-			d.lines = append(d.lines, (i*down.hp+y*l.Stride[0])*down.wp*l.large.c)
+	d.extent = 0
+	for _, s := range d.sets {
+		for _, ln := range s.line {
+			for _, at := range s.at {
+				d.extent = max(d.extent, ln.X+(s.n-1)*d.step()+at+tile.Cols+(l.groups-1)*d.ch)
+			}
 		}
 	}
-	d.extent = d.lines[len(d.lines)-1] + (l.small.w-1)*p.lda + most + (l.groups-1)*down.srcCh
 
-	// Each group of pictures costs a pass over all sums; 1024 pixels pay for it.
-	groups := max(1, min(gradParts, l.batch*l.small.h*l.small.w/1024, parts(l.batch, down.block)))
-	d.images = (parts(l.batch, groups) + down.block - 1) / down.block * down.block
+	groups := max(1, min(gradParts, l.batch*l.small.h*l.small.w/pixelsPerSum, parts(l.batch, d.block)))
+	d.images = (parts(l.batch, groups) + d.block - 1) / d.block * d.block
 	split := parts(gradParts, groups)
 	d.channels = max(2*tile.Rows, (l.small.c+split-1)/split)
 	d.channels = (d.channels + tile.Rows - 1) / tile.Rows * tile.Rows
@@ -68,8 +92,76 @@ func (l link) weightGrad(down *sweep) *weightGrad {
 	return d
 }
 
-// compute writes dw from the small side (of the gradient, where that is the
-// output's) and the large one.
+// step is how far pixels of the large side lie apart that neighbours see.
+func (d *weightGrad) step() int { return d.Stride[1] * d.large.c }
+
+// rowOfTaps adds the taps of row y of the kernel, with margins: all pixels see them.
+func (d *weightGrad) rowOfTaps(y int) {
+	c := d.large.c
+	s := lineSet{taps: d.Kernel[1], first: d.width, n: d.small.w, image: d.small.h}
+	for i := range d.block {
+		for r := range d.small.h {
+			s.line = append(s.line, tile.Line{
+				A: (i*d.small.h + r) * d.small.w * d.small.c,
+				X: i*d.to.size() + (r*d.Stride[0]+y*d.Dilation[0])*d.to.w*c,
+			})
+		}
+	}
+	for x := range d.Kernel[1] {
+		d.col[y*d.Kernel[1]+x] = d.width + x*c
+	}
+	d.vectors(&s, d.Kernel[1]*c)
+	d.sets = append(d.sets, s)
+}
+
+// vectors adds those of k values.
+func (d *weightGrad) vectors(s *lineSet, k int) {
+	for i := 0; i < k; i += tile.Cols {
+		s.at = append(s.at, i)
+		d.width += tile.Cols
+	}
+}
+
+// tap adds one tap, and the pixels that see something through it.
+func (d *weightGrad) tap(ty, tx int) {
+	y0, y1 := d.through(ty, 0, d.small.h, d.large.h)
+	x0, x1 := d.through(tx, 1, d.small.w, d.large.w)
+	s := lineSet{taps: 1, first: d.width, n: x1 - x0, image: y1 - y0}
+	d.col[ty*d.Kernel[1]+tx] = d.width
+	d.vectors(&s, d.ch)
+	if s.n < 1 || s.image < 1 {
+		return // the sums stay zero
+	}
+	if y1-y0 == d.small.h && s.n == d.small.w && d.Stride == [2]int{1, 1} && d.small.w == d.large.w {
+		// Lines follow each other without a gap on both sides.
+		s.n, s.image, y1 = s.n*s.image, 1, y0+1
+	}
+	for i := range d.block {
+		for y := y0; y < y1; y++ {
+			row := y*d.Stride[0] + ty*d.Dilation[0] - d.Pad[0]
+			col := x0*d.Stride[1] + tx*d.Dilation[1] - d.Pad[1]
+			s.line = append(s.line, tile.Line{
+				A: ((i*d.small.h+y)*d.small.w + x0) * d.small.c,
+				X: ((i*d.large.h+row)*d.large.w + col) * d.large.c,
+			})
+		}
+	}
+	d.sets = append(d.sets, s)
+}
+
+// through is the range of the n pixels that see one of m through tap t.
+func (d *weightGrad) through(t, axis, n, m int) (lo, hi int) {
+	for lo < n && lo*d.Stride[axis]+t*d.Dilation[axis]-d.Pad[axis] < 0 {
+		lo++
+	}
+	for hi = n; hi > lo && (hi-1)*d.Stride[axis]+t*d.Dilation[axis]-d.Pad[axis] >= m; {
+		hi--
+	}
+	return lo, hi
+}
+
+// compute writes dw from the small side (the gradient of the output of a
+// convolution, the input of a transposed one) and the large one.
 func (d *weightGrad) compute(dw, small, large []float32) {
 	r := &d.run
 	r.dw, r.small, r.large, r.tiles = dw, small, large, tile.Available()
@@ -95,17 +187,20 @@ func (d *weightGrad) partOf(g, o0, o1 int) {
 	sums := d.run.sums[(g*d.small.c+o0)*d.width:][:(o1-o0)*d.width]
 	clear(sums)
 	perGroup := d.small.c / d.groups
-	for lo := g * d.images; lo < min(d.batch, (g+1)*d.images); lo += d.down.block {
-		hi := min(d.batch, lo+d.down.block)
-		x, lent := d.down.source(d.run.large, lo, hi, d.extent)
+	for lo := g * d.images; lo < min(d.batch, (g+1)*d.images); lo += d.block {
+		hi := min(d.batch, lo+d.block)
+		x, lent := d.source(lo, hi)
+		a := d.run.small[lo*d.small.size() : hi*d.small.size()]
 		for o := o0; o < o1; {
 			// Channels of one group see the same channels of the large side.
 			in := o / perGroup
 			to := min(o1, (in+1)*perGroup)
-			if d.run.tiles {
-				d.outer(sums[(o-o0)*d.width:], x[in*d.down.srcCh:], lo, hi, o, to)
-			} else {
-				d.product(sums[(o-o0)*d.width:], x[in*d.down.srcCh:], lo, hi, o, to)
+			for i := range d.sets {
+				if d.run.tiles {
+					d.outer(&d.sets[i], sums[(o-o0)*d.width:], a[o:], x[in*d.ch:], hi-lo, to-o)
+				} else {
+					d.products(&d.sets[i], sums[(o-o0)*d.width:], a[o:], x[in*d.ch:], hi-lo, to-o)
+				}
 			}
 			o = to
 		}
@@ -115,52 +210,75 @@ func (d *weightGrad) partOf(g, o0, o1 int) {
 	}
 }
 
-// outer adds pictures lo to hi-1 for channels o0 to o1-1.
-func (d *weightGrad) outer(sums, x []float32, lo, hi, o0, o1 int) {
-	c := d.small.c
-	a := d.run.small[lo*d.small.size() : hi*d.small.size()]
-	line := d.lines[:(hi-lo)*d.small.h]
-	for v := 0; v < len(d.at); v += 2 {
-		at := d.at[v:min(len(d.at), v+2)]
-		for o := o0; o < o1; o += tile.Rows {
-			tile.Outer(min(tile.Rows, o1-o), a[o:], c, x, at, d.pass.lda, line, d.small.w, sums[(o-o0)*d.width+v*tile.Cols:], d.width)
+// source returns pictures lo to hi-1 of the large side, as they are read, and
+// memory to give back.
+func (d *weightGrad) source(lo, hi int) (x, lent []float32) {
+	n, size := d.from.size(), d.to.size()
+	x = d.run.large[lo*n:]
+	if !d.padded {
+		if d.extent <= len(x) {
+			return x, nil
+		}
+		lent = borrow(max((hi-lo)*n, d.extent))
+		copy(lent, x[:(hi-lo)*n])
+		return lent, lent
+	}
+	lent = borrow(max((hi-lo)*size, d.extent))
+	for i := range hi - lo {
+		d.pad(lent[i*size:][:size], x[i*n:][:n])
+	}
+	return lent, lent
+}
+
+// pad copies one picture into its margins; rows and columns that no window sees
+// are left out.
+func (d *weightGrad) pad(dst, src []float32) {
+	c, top := d.from.c, d.Pad[0]
+	line, from := d.to.w*c, d.from.w*c
+	left := min(line, d.Pad[1]*c)
+	n := min(from, line-left)
+	clear(dst[:min(len(dst), top*line)])
+	y := 0
+	for ; y < min(d.from.h, d.to.h-top); y++ {
+		to := dst[(top+y)*line:][:line]
+		clear(to[:left])
+		copy(to[left:left+n], src[y*from:])
+		clear(to[left+n:])
+	}
+	clear(dst[min(len(dst), (top+y)*line):])
+}
+
+// outer adds n pictures for so many channels.
+func (d *weightGrad) outer(s *lineSet, sums, a, x []float32, n, channels int) {
+	for v := 0; v < len(s.at); v += 2 {
+		at := s.at[v:min(len(s.at), v+2)]
+		for o := 0; o < channels; o += tile.Rows {
+			tile.Outer(min(tile.Rows, channels-o), a[o:], d.small.c, x, at, d.step(), s.line[:n*s.image], s.n,
+				sums[o*d.width+s.first+v*tile.Cols:], d.width)
 		}
 	}
 }
 
-// product is outer by way of blas, for other machines and to compare with.
-func (d *weightGrad) product(sums, x []float32, lo, hi, o0, o1 int) {
-	p, c, k := d.pass, d.small.c, len(d.pass.seg)*d.pass.k
-	pixels := d.small.h * d.small.w
-	windows, dw := borrow(pixels*k), borrow((o1-o0)*k)
-	padded := (d.pass.k + tile.Cols - 1) / tile.Cols * tile.Cols
-	for i := range hi - lo {
-		p.windows(windows, x, i*p.picture, (i+1)*p.picture)
-		blas.Serial(true, false, o1-o0, k, pixels, d.run.small[(lo+i)*d.small.size()+o0:], c, windows, k, dw, k, false)
-		for o := range o1 - o0 {
-			for s := range p.seg {
-				to := sums[o*d.width+s*padded:][:p.k]
-				vec.Add(to, to, dw[(o*len(p.seg)+s)*p.k:][:p.k])
-			}
+// products is outer by way of blas, for other machines and to compare with: each
+// line is a product for each tap.
+func (d *weightGrad) products(s *lineSet, sums, a, x []float32, n, channels int) {
+	for t := range s.taps {
+		for _, l := range s.line[:n*s.image] {
+			blas.Serial(true, false, channels, d.ch, s.n, a[l.A:], d.small.c, x[l.X+t*d.ch:], d.step(), sums[s.first+t*d.ch:], d.width, true)
 		}
 	}
-	giveBack(windows)
-	giveBack(dw)
 }
 
 // collect adds the partial sums of channels lo to hi-1 and brings them into the
 // order of the weights.
 func (d *weightGrad) collect(lo, hi int) {
-	p, ch, taps := d.pass, d.down.srcCh, d.taps()
-	padded := (p.k + tile.Cols - 1) / tile.Cols * tile.Cols
+	taps := d.taps()
 	row := borrow(d.width)
 	for o := lo; o < hi; o++ {
 		addParts(row, d.run.sums[o*d.width:], parts(d.batch, d.images), d.small.c*d.width)
-		dw := d.run.dw[o*ch*taps:][:ch*taps]
-		perSeg := p.k / ch
-		for i, t := range p.tap {
-			from := row[i/perSeg*padded+i%perSeg*ch:][:ch]
-			for c, v := range from {
+		dw := d.run.dw[o*d.ch*taps:][:d.ch*taps]
+		for t, at := range d.col {
+			for c, v := range row[at : at+d.ch] {
 				dw[c*taps+t] = v
 			}
 		}

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"math"
+	"slices"
 
 	"x2vec/graph/ops/blas"
 	"x2vec/graph/ops/par"
@@ -14,272 +15,233 @@ import (
 // (small channels, large channels / groups, kernel height, kernel width).
 //
 // A convolution maps large to small; its gradient, and a transposed convolution,
-// small to large. Both are sweeps; the gradient by the weights is convgrad.go.
+// small to large. Both are sweeps; the gradient by the weights is in convgrad.go.
 type link struct {
 	Window
 	batch, groups int
 	large, small  picture
 }
 
-// flat drops the lines of pictures whose pixels are independent: one long line
-// fills the tiles better than many short ones.
-func (l link) flat() link {
-	if l.Kernel == [2]int{1, 1} && l.Stride == [2]int{1, 1} && l.Pad == [2]int{} {
-		l.large = picture{1, l.large.h * l.large.w, l.large.c}
-		l.small = picture{1, l.small.h * l.small.w, l.small.c}
-	}
-	return l
-}
-
-// A sweep computes the pictures of one side from those of the other as a dense
-// convolution without stride between its windows' values: the source is copied,
-// a few pictures at a time, to where it has its margin of zeros, and then every
-// tile of results reads it in place.
+// A sweep computes the pictures of one side from those of the other. Every pixel
+// of the result is a product of the weights with what it sees of the source.
+// Pixels that see the same taps of the kernel, at the border or inside, make a
+// pass: what padding would add is never computed, and there are no copies of
+// windows or of padded pictures.
+//
+// Four pictures are taken together at each pixel, as the rows of a small matrix
+// product, since all that they see lies at the same distances.
 type sweep struct {
 	batch, groups  int
 	src, dst       picture
 	srcCh, dstCh   int // channels in one group
-	top, left      int // zeros before the source
-	hp, wp         int // its height and width with margins
-	inPlace        bool
-	block          int // pictures at a time
-	extent         int // values that are read from the begin of a block, at most
-	passes         []*pass
 	taps           int
-	wSrc, wDst, wG int // steps in the weights from one channel to the next, and group
+	wSrc, wDst, wG int   // steps in the weights from one channel to the next, and group
+	row            []int // the row of the packed weights where each tap begins, over srcCh
+	passes         []*pass
+	quads, bands   int // fours of pictures of one unit of work, and parts of a picture
+	packed         []float32
 	run            sweepRun
 }
 
-// A pass is a set of results that see the same taps of the kernel: all of them
-// where the source is the large side, else those of one remainder by the stride.
-//
-// Its groups of pixels lie at in in the source and at out in the results; the
-// tables serve the pictures of one block.
+// A pass is a set of pixels that see the same taps.
 type pass struct {
-	tap      []int // which of the kernel's values, in the order of the packed weights
-	seg      []int // where the segments begin: values that follow each other in the source
-	k        int   // values a segment
-	in, out  []int
-	live     []int // pixels of each group that are real
-	picture  int   // groups of one picture
-	lda, ldc int   // steps between the pixels of a group
-	packed   []float32
+	seg     []tile.Segment
+	k       int   // values of a segment
+	in, out []int // where each pixel's first value lies in the source, and the result
 }
 
 // sweepRun holds the arguments of a run, and its loop bodies, bound once.
 type sweepRun struct {
-	dst, src, w, bias []float32
+	dst, src, w       []float32
+	batch             int
 	relu              bool
 	floor             float32 // 0 if relu, else −∞
 	after             func(lo, hi int)
 	tiles             bool
 	biases            []float32
-	pack, rows        func(lo, hi int)
+	pack, units, last func(lo, hi int)
 }
 
-// blockValues is about how many values of the padded source one block has: they
-// stay in the second cache, beside a panel of weights.
-const blockValues = 1 << 16
+const (
+	// blockValues is about how many values of the source one unit of work has: they
+	// stay in the second cache, beside a panel of weights.
+	blockValues = 1 << 16
+	// sweepUnits is how many units there are to share out, at least, if there is
+	// enough to do.
+	sweepUnits = 16
+	// chunkGroups is how many groups of results are computed with one panel of
+	// weights before the next.
+	chunkGroups = 48
+	// panel is how many channels of the results a packed panel of weights has.
+	panel = 2 * tile.Cols
+)
 
-// down is the sweep from the large side to the small one.
+// flat makes a picture of every pixel where each depends on one pixel alone.
+func (l link) flat() link {
+	if l.Kernel == [2]int{1, 1} && l.Stride == [2]int{1, 1} && l.Pad == [2]int{} {
+		l.batch *= l.large.h * l.large.w
+		l.large.h, l.large.w, l.small.h, l.small.w = 1, 1, 1, 1
+	}
+	return l
+}
+
+// down is the sweep from the large side to the small one: pixel i sees pixel
+// stride·i + dilation·t − pad through tap t.
 func (l link) down() *sweep {
 	l = l.flat()
 	s := &sweep{batch: l.batch, groups: l.groups, src: l.large, dst: l.small, taps: l.taps()}
 	s.srcCh, s.dstCh = l.large.c/l.groups, l.small.c/l.groups
 	s.wSrc, s.wDst = s.taps, s.srcCh*s.taps
-	s.top, s.left = l.Pad[0], l.Pad[1]
-	s.hp = (l.small.h-1)*l.Stride[0] + l.span(0)
-	s.wp = (l.small.w-1)*l.Stride[1] + l.span(1)
-	s.layout()
-
-	c := l.large.c
-	p := &pass{lda: l.Stride[1] * c, ldc: l.small.c}
-	var cols []int
-	for x := range l.Kernel[1] {
-		cols = append(cols, x*l.Dilation[1])
-	}
-	for y := range l.Kernel[0] {
-		for x := range l.Kernel[1] {
-			p.tap = append(p.tap, y*l.Kernel[1]+x)
-		}
-		p.segments(s, y*l.Dilation[0], cols)
-	}
-	for i := range s.block {
-		for y := range l.small.h {
-			in := (i*s.hp + y*l.Stride[0]) * s.wp * c
-			p.line(in, (i*l.small.h+y)*l.small.w*l.small.c, l.small.w)
-		}
-	}
-	s.passes = []*pass{p}
-	s.finish()
+	s.build(l, func(i, axis, t int) (int, bool) {
+		return l.Stride[axis]*i + l.Dilation[axis]*t - l.Pad[axis], true
+	})
 	return s
 }
 
-// up is the sweep from the small side to the large one. Row i of the large side
-// is tap t of the kernel over row o of the small one where i + pad = stride·o +
-// dilation·t. So rows with one remainder of i + pad by the stride see the same
-// taps, and q, the quotient, moves over the small side one by one: o = q − m with
-// m a function of the tap. Columns the same.
+// up is the sweep from the small side to the large one, the other way round:
+// pixel i sees pixel (i + pad − dilation·t) / stride through tap t, if that is a
+// whole number.
 func (l link) up() *sweep {
 	l = l.flat()
 	s := &sweep{batch: l.batch, groups: l.groups, src: l.small, dst: l.large, taps: l.taps()}
 	s.srcCh, s.dstCh = l.small.c/l.groups, l.large.c/l.groups
 	s.wSrc, s.wDst = s.dstCh*s.taps, s.taps
+	s.build(l, func(i, axis, t int) (int, bool) {
+		at := i + l.Pad[axis] - l.Dilation[axis]*t
+		return at / l.Stride[axis], at >= 0 && at%l.Stride[axis] == 0
+	})
+	return s
+}
 
-	var phases [2][]phase
-	for i := range 2 {
-		size, before, need := l.large.h, &s.top, &s.hp
-		if i == 1 {
-			size, before, need = l.large.w, &s.left, &s.wp
-		}
-		last := 0
-		for a := range l.Stride[i] {
-			f := l.phase(a, i, size)
-			if f.n == 0 {
-				continue
+// A seen is what some rows (or columns) of the result see: taps, and how far
+// their pixels lie beyond the first.
+type seen struct {
+	taps, far []int
+	dst, src  []int // the rows, and the first that each sees
+}
+
+// look groups the n rows (or columns) of the result by the taps that they see
+// among m of the source. It also ranks the taps so that those which are seen
+// together follow each other, in the order of what they see.
+func look(n, m, taps int, through func(i, t int) (int, bool)) (all []seen, rank []int) {
+	rank = slices.Repeat([]int{-1}, taps)
+	ranked := 0
+	for i := range n {
+		var list, at []int
+		for t := range taps {
+			if y, ok := through(i, t); ok && y >= 0 && y < m {
+				list, at = append(list, t), append(at, y)
 			}
-			phases[i] = append(phases[i], f)
-			if len(f.tap) > 0 {
-				*before = max(*before, f.shift[0]-f.q)
-				last = max(last, f.q+f.n-1-f.shift[len(f.shift)-1])
+		}
+		if len(at) > 1 && at[0] > at[1] {
+			slices.Reverse(list)
+			slices.Reverse(at)
+		}
+		k := slices.IndexFunc(all, func(s seen) bool { return slices.Equal(s.taps, list) })
+		if k < 0 {
+			k = len(all)
+			all = append(all, seen{taps: list})
+			for _, y := range at {
+				all[k].far = append(all[k].far, y-at[0])
 			}
 		}
-		*need = *before + last + 1
+		all[k].dst = append(all[k].dst, i)
+		all[k].src = append(all[k].src, append(at, 0)[0])
 	}
-	s.layout()
+	// The longest lists first: shorter ones are parts of them.
+	order := slices.Clone(all)
+	slices.SortStableFunc(order, func(a, b seen) int { return len(b.taps) - len(a.taps) })
+	for _, s := range order {
+		for _, t := range s.taps {
+			if rank[t] < 0 {
+				rank[t] = ranked
+				ranked++
+			}
+		}
+	}
+	for t, r := range rank { // seen by none
+		if r < 0 {
+			rank[t] = ranked
+			ranked++
+		}
+	}
+	return all, rank
+}
 
-	c := l.small.c
-	for _, fy := range phases[0] {
-		for _, fx := range phases[1] {
-			p := &pass{lda: c, ldc: l.Stride[1] * l.large.c}
-			in := 0
-			if len(fy.tap) > 0 && len(fx.tap) > 0 {
-				in = ((s.top+fy.q-fy.shift[0])*s.wp + s.left + fx.q - fx.shift[0]) * c
-				var cols []int
-				for _, m := range fx.shift {
-					cols = append(cols, fx.shift[0]-m)
-				}
-				for i, ty := range fy.tap {
-					for _, tx := range fx.tap {
-						p.tap = append(p.tap, ty*l.Kernel[1]+tx)
+// build makes the passes.
+func (s *sweep) build(l link, through func(i, axis, t int) (int, bool)) {
+	rows, rowRank := look(s.dst.h, s.src.h, l.Kernel[0], func(i, t int) (int, bool) { return through(i, 0, t) })
+	cols, colRank := look(s.dst.w, s.src.w, l.Kernel[1], func(i, t int) (int, bool) { return through(i, 1, t) })
+	for _, y := range rowRank {
+		for _, x := range colRank {
+			s.row = append(s.row, y*l.Kernel[1]+x)
+		}
+	}
+	for _, y := range rows {
+		for _, x := range cols {
+			p := &pass{k: s.srcCh}
+			joined := s.groups == 1 // values of neighbours follow each other, and so do their weights
+			for i, t := range x.taps {
+				joined = joined && x.far[i] == i && colRank[t] == colRank[x.taps[0]]+i
+			}
+			for i, ty := range y.taps {
+				for j, tx := range x.taps {
+					if joined && j > 0 {
+						break
 					}
-					p.segments(s, fy.shift[0]-fy.shift[i], cols)
+					p.seg = append(p.seg, tile.Segment{
+						X: (y.far[i]*s.src.w + x.far[j]) * s.src.c,
+						W: s.row[ty*l.Kernel[1]+tx] * s.srcCh,
+					})
 				}
 			}
-			for i := range s.block {
-				for y := range fy.n {
-					row := fy.first + y*l.Stride[0]
-					p.line(in+(i*s.hp+y)*s.wp*c, ((i*l.large.h+row)*l.large.w+fx.first)*l.large.c, fx.n)
+			if joined {
+				p.k *= len(x.taps)
+			}
+			for i, dy := range y.dst {
+				for j, dx := range x.dst {
+					p.in = append(p.in, (y.src[i]*s.src.w+x.src[j])*s.src.c)
+					p.out = append(p.out, (dy*s.dst.w+dx)*s.dst.c)
 				}
 			}
 			s.passes = append(s.passes, p)
 		}
 	}
-	s.finish()
-	return s
-}
-
-// A phase is the rows (or columns) of the large side of one remainder.
-type phase struct {
-	tap, shift []int // the taps and their m, falling
-	q          int   // quotient of the first row
-	first, n   int   // first row, and number of rows
-}
-
-func (l link) phase(a, i, size int) (f phase) {
-	s := l.Stride[i]
-	for t := l.Kernel[i] - 1; t >= 0; t-- {
-		if d := l.Dilation[i] * t; d%s == a {
-			f.tap = append(f.tap, t)
-			f.shift = append(f.shift, (d-a)/s)
-		}
-	}
-	f.q = max(0, (l.Pad[i]-a+s-1)/s)
-	f.first = s*f.q + a - l.Pad[i]
-	if f.first < size {
-		f.n = (size-f.first-1)/s + 1
-	}
-	return f
-}
-
-// layout decides where a block of the source stands while it is read.
-func (s *sweep) layout() {
-	if s.top == 0 && s.left == 0 && s.hp <= s.src.h && s.wp <= s.src.w {
-		s.inPlace, s.hp, s.wp = true, s.src.h, s.src.w
-	}
-	s.block = max(1, min(blockValues/(s.hp*s.wp*s.src.c), (s.batch+15)/16))
-}
-
-// segments adds those of one row of taps: one for all of them where they follow
-// each other without a gap, else one for each.
-func (p *pass) segments(s *sweep, row int, cols []int) {
-	joined := s.groups == 1
-	for i, x := range cols {
-		joined = joined && x == cols[0]+i
-	}
-	for _, x := range cols {
-		p.seg = append(p.seg, (row*s.wp+x)*s.src.c)
-		p.k = s.srcCh
-		if joined {
-			p.k = s.srcCh * len(cols)
-			break
-		}
-	}
-}
-
-// line adds the groups of n pixels of a line.
-func (p *pass) line(in, out, n int) {
-	for x := 0; x < n; x += tile.Pixels {
-		p.in = append(p.in, in+x*p.lda)
-		p.out = append(p.out, out+x*p.ldc)
-		p.live = append(p.live, min(tile.Pixels, n-x))
-	}
-}
-
-func (s *sweep) finish() {
+	n := max(1, s.batch/tile.Size)
+	s.quads = max(1, min(n/sweepUnits, blockValues/(tile.Size*s.src.size())))
+	s.bands = max(1, min(s.dst.h*s.dst.w/tile.Groups, sweepUnits/parts(n, s.quads)))
 	s.wG = s.srcCh * s.dstCh * s.taps
-	for _, p := range s.passes {
-		p.picture = len(p.in) / s.block
-		most := 0
-		for _, o := range p.seg {
-			most = max(most, o+p.k)
-		}
-		for _, o := range p.in {
-			s.extent = max(s.extent, o+(tile.Pixels-1)*p.lda+most+(s.groups-1)*s.srcCh)
-		}
-	}
-	s.run.pack, s.run.rows = s.packPanels, s.rows
+	s.run.pack, s.run.units, s.run.last = s.packPanels, s.units, s.finish
 }
-
-// panel is how many channels of the results a packed panel of weights has.
-const panel = 2 * tile.Cols
 
 func (s *sweep) panels() int { return (s.dstCh + panel - 1) / panel }
 
-// width is the number of columns of panel j as it lies in memory.
-func (s *sweep) width(j int) int {
-	if s.dstCh-j*panel <= tile.Cols {
-		return tile.Cols
-	}
-	return panel
+// width is the number of columns of panel j as it lies in memory, live that of
+// the real ones.
+func (s *sweep) width(j int) (width, live int) {
+	live = min(panel, s.dstCh-j*panel)
+	return (live + tile.Cols - 1) / tile.Cols * tile.Cols, live
+}
+
+// panel is the memory of the weights of panel j of a group.
+func (s *sweep) panel(g, j int) []float32 {
+	rows := s.taps * s.srcCh
+	width, _ := s.width(j)
+	return s.packed[(g*s.panels()+j)*panel*rows:][:width*rows]
 }
 
 // compute writes the results dst from src with weights w, plus bias where there
 // is one, and no less than 0 if relu. after is called with ranges of finished
-// pictures, on the goroutine that computed them; it may be nil.
+// values, on the goroutine that computed them if it can be; it may be nil.
 func (s *sweep) compute(dst, src, w, bias []float32, relu bool, after func(lo, hi int)) {
 	r := &s.run
-	r.dst, r.src, r.w, r.bias, r.relu, r.after = dst, src, w, bias, relu, after
+	r.dst, r.src, r.w, r.relu, r.after = dst, src, w, relu, after
 	if r.floor = 0; !relu {
 		r.floor = float32(math.Inf(-1))
 	}
-	r.tiles = tile.Available()
-	for _, p := range s.passes {
-		if p.packed == nil {
-			p.packed = make([]float32, s.groups*s.panels()*panel*len(p.seg)*p.k)
-		}
-	}
-	if r.biases == nil {
+	r.tiles, r.batch = tile.Available(), s.batch
+	if s.packed == nil {
+		s.packed = make([]float32, s.groups*s.panels()*panel*s.taps*s.srcCh)
 		r.biases = make([]float32, s.groups*s.panels()*panel)
 	}
 	if bias != nil {
@@ -287,175 +249,160 @@ func (s *sweep) compute(dst, src, w, bias []float32, relu bool, after func(lo, h
 			copy(r.biases[g*s.panels()*panel:], bias[g*s.dstCh:(g+1)*s.dstCh])
 		}
 	}
-	par.For(len(s.passes)*s.groups*s.panels(), 1, r.pack)
-	par.For(s.batch, s.block, r.rows)
-	r.dst, r.src, r.w, r.bias, r.after = nil, nil, nil, nil, nil
+	par.For(s.groups*s.panels(), 1, r.pack)
+	few := s.batch < tile.Size // then there are pictures of nothing beside them
+	if few {
+		r.batch = tile.Size
+		r.src, r.dst = borrow(tile.Size*s.src.size()), borrow(tile.Size*s.dst.size())
+		clear(r.src[copy(r.src, src):])
+	}
+	par.For(parts(r.batch/tile.Size, s.quads)*s.bands, 1, r.units)
+	if few {
+		copy(dst, r.dst)
+		giveBack(r.src)
+		giveBack(r.dst)
+		r.dst = dst
+	}
+	if after != nil && (few || s.bands > 1) {
+		par.For(s.batch, max(1, elements/s.dst.size()), r.last)
+	}
+	r.dst, r.src, r.w, r.after = nil, nil, nil, nil
 }
 
-// packPanels copies weights into panels: for each value under the kernel, in the
-// order of the segments, a row of channels of the results.
+func (s *sweep) finish(lo, hi int) { s.run.after(lo*s.dst.size(), hi*s.dst.size()) }
+
+// packPanels copies weights into panels: for each tap, and each channel of the
+// source, a row of channels of the results.
 func (s *sweep) packPanels(lo, hi int) {
 	raw := borrow(panel * s.taps)
 	for i := lo; i < hi; i++ {
-		j := i % s.panels()
-		g := i / s.panels() % s.groups
-		s.packPanel(s.passes[i/s.panels()/s.groups], g, j, raw)
+		g, j := i/s.panels(), i%s.panels()
+		width, live := s.width(j)
+		to, from := s.panel(g, j), raw
+		for c := range s.srcCh {
+			w := s.run.w[g*s.wG+c*s.wSrc+j*panel*s.wDst:]
+			if s.wDst == s.taps {
+				from = w[:live*s.taps]
+			} else {
+				for n := range live { // a line of the cache each, read once
+					copy(from[n*s.taps:(n+1)*s.taps], w[n*s.wDst:])
+				}
+			}
+			for t, at := range s.row {
+				row := to[(at*s.srcCh+c)*width:][:width]
+				for n := range row[:live] {
+					row[n] = from[n*s.taps+t]
+				}
+				clear(row[live:])
+			}
+		}
 	}
 	giveBack(raw)
 }
 
-func (s *sweep) packPanel(p *pass, g, j int, raw []float32) {
-	width, live := s.width(j), min(panel, s.dstCh-j*panel)
-	to := p.panel(s, g, j)
-	for c := range s.srcCh {
-		from := s.run.w[g*s.wG+c*s.wSrc+j*panel*s.wDst:]
-		if s.wDst == s.taps {
-			raw = from[:live*s.taps]
-		} else {
-			for n := range live { // a line of the cache each, read once
-				copy(raw[n*s.taps:(n+1)*s.taps], from[n*s.wDst:])
+// units computes parts of pictures.
+func (s *sweep) units(lo, hi int) {
+	fours := s.run.batch / tile.Size
+	for u := lo; u < hi; u++ {
+		from := u / s.bands * s.quads
+		to := min(fours, from+s.quads)
+		s.unit(from, to, u%s.bands)
+		if s.run.after != nil && s.bands == 1 && s.run.batch == s.batch {
+			end := to * tile.Size
+			if to == fours {
+				end = s.batch
 			}
-		}
-		for i, t := range p.tap {
-			row := to[(i*s.srcCh+c)*width:][:width]
-			for n := range row[:live] {
-				row[n] = raw[n*s.taps+t]
-			}
-			clear(row[live:])
+			s.run.after(from*tile.Size*s.dst.size(), end*s.dst.size())
 		}
 	}
 }
 
-// panel is the memory of the weights of panel j of a group.
-func (p *pass) panel(s *sweep, g, j int) []float32 {
-	size := len(p.seg) * p.k
-	return p.packed[(g*s.panels()+j)*panel*size:][:s.width(j)*size]
-}
-
-// source returns pictures lo to hi-1 with their margins, and memory to give back.
-func (s *sweep) source(src []float32, lo, hi, extent int) (x, lent []float32) {
-	if x = src[lo*s.src.size():]; s.inPlace && extent <= len(x) {
-		return x, nil
+// unit computes one band of fours from to to-1. The last four, if it is not
+// whole, is that of the last pictures, some of which are then computed twice, by
+// the same unit.
+func (s *sweep) unit(from, to, band int) {
+	n := to - from
+	if to == s.run.batch/tile.Size && s.run.batch%tile.Size > 0 {
+		n++
 	}
-	size := s.hp * s.wp * s.src.c
-	// A block reads past its end where a line is not a whole number of groups; what
-	// stands there does not matter.
-	lent = borrow(max((hi-lo)*size, extent))
-	for i := lo; i < hi; i++ {
-		s.pad(lent[(i-lo)*size:][:size], src[i*s.src.size():][:s.src.size()])
-	}
-	return lent, lent
-}
-
-// pad copies one picture into its margins; rows and columns that no window sees
-// are left out.
-func (s *sweep) pad(dst, src []float32) {
-	c := s.src.c
-	line, from := s.wp*c, s.src.w*c
-	left, n := s.left*c, min(s.src.w, s.wp-s.left)*c
-	clear(dst[:s.top*line])
-	y := 0
-	for ; y < min(s.src.h, s.hp-s.top); y++ {
-		d := dst[(s.top+y)*line:][:line]
-		clear(d[:left])
-		copy(d[left:left+n], src[y*from:])
-		clear(d[left+n:])
-	}
-	clear(dst[(s.top+y)*line:])
-}
-
-// rows computes pictures lo to hi-1.
-func (s *sweep) rows(lo, hi int) {
-	x, lent := s.source(s.run.src, lo, hi, s.extent)
-	y := s.run.dst[lo*s.dst.size() : hi*s.dst.size()]
 	for _, p := range s.passes {
+		lo, hi := len(p.in)*band/s.bands*n, len(p.in)*(band+1)/s.bands*n
 		for g := range s.groups {
-			for j := range s.panels() {
-				if s.run.tiles {
-					s.tiles(p, x, y, g, j, hi-lo)
-				} else {
-					s.products(p, x, y, g, j, hi-lo)
+			for i := lo; i < hi; i += chunkGroups {
+				for j := range s.panels() {
+					if s.run.tiles {
+						s.tiles(p, g, j, i, min(hi, i+chunkGroups), from, n)
+					} else {
+						s.products(p, g, j, i, min(hi, i+chunkGroups), from, n)
+					}
 				}
 			}
 		}
 	}
-	if lent != nil {
-		giveBack(lent)
-	}
-	if s.run.after != nil {
-		s.run.after(lo, hi)
-	}
+}
+
+// place says where group i of a unit of n fours begins in source and result.
+func (s *sweep) place(p *pass, i, from, n int) (in, out int) {
+	first := min((from+i%n)*tile.Size, s.run.batch-tile.Size)
+	return p.in[i/n] + first*s.src.size(), p.out[i/n] + first*s.dst.size()
 }
 
 // tileOut is where the groups of a tile lie that is not written in place.
-var tileOut = []int{0, tile.Pixels * panel, 2 * tile.Pixels * panel}
+var tileOut = []int{0, tile.Size * panel, 2 * tile.Size * panel}
 
-// tiles computes one panel of channels for n pictures.
-func (s *sweep) tiles(p *pass, x, y []float32, g, j, n int) {
-	w := p.panel(s, g, j)
-	width, live := s.width(j), min(panel, s.dstCh-j*panel)
+// tiles computes groups lo to hi-1 by one panel of channels.
+func (s *sweep) tiles(p *pass, g, j, lo, hi, from, n int) {
+	w := s.panel(g, j)
+	width, live := s.width(j)
 	bias := s.run.biases[(g*s.panels()+j)*panel:][:width]
-	x, ch := x[g*s.srcCh:], g*s.dstCh+j*panel
-	for i, groups := 0, n*p.picture; i < groups; i += tile.Groups {
-		to := min(groups, i+tile.Groups)
-		whole := width == live
-		for _, l := range p.live[i:to] {
-			whole = whole && l == tile.Pixels
+	x, y := s.run.src[g*s.srcCh:], s.run.dst[g*s.dstCh+j*panel:]
+	lda, ldc, floor := s.src.size(), s.dst.size(), s.run.floor
+	var in, out [tile.Groups]int
+	for i := lo; i < hi; i += tile.Groups {
+		m := min(tile.Groups, hi-i)
+		for q := range m {
+			in[q], out[q] = s.place(p, i+q, from, n)
 		}
-		if whole {
-			tile.Gather(width/tile.Cols, x, p.in[i:to], p.lda, p.seg, p.k, w, y[ch:], p.out[i:to], p.ldc, bias, s.run.floor)
+		if width == live {
+			tile.Gather(width/tile.Cols, x, in[:m], lda, p.seg, p.k, w, y, out[:m], ldc, bias, floor)
 			continue
 		}
-		var t [tile.Groups * tile.Pixels * panel]float32
-		tile.Gather(width/tile.Cols, x, p.in[i:to], p.lda, p.seg, p.k, w, t[:], tileOut, panel, bias, s.run.floor)
-		for q := i; q < to; q++ {
-			for r := range p.live[q] {
-				copy(y[ch+p.out[q]+r*p.ldc:][:live], t[((q-i)*tile.Pixels+r)*panel:])
+		var t [tile.Groups * tile.Size * panel]float32
+		tile.Gather(width/tile.Cols, x, in[:m], lda, p.seg, p.k, w, t[:], tileOut[:m], panel, bias, floor)
+		for q := range m {
+			for r := range tile.Size {
+				copy(y[out[q]+r*ldc:][:live], t[(q*tile.Size+r)*panel:])
 			}
 		}
 	}
 }
 
 // products is tiles by way of blas, for other machines and to compare with: the
-// windows of some groups of pixels become the rows of a matrix.
-func (s *sweep) products(p *pass, x, y []float32, g, j, n int) {
-	const most = 64 // groups
-	k := len(p.seg) * p.k
-	w := p.panel(s, g, j)
-	width, live := s.width(j), min(panel, s.dstCh-j*panel)
+// values of one segment, of all groups, are the rows of a matrix.
+func (s *sweep) products(p *pass, g, j, lo, hi, from, n int) {
+	w := s.panel(g, j)
+	width, live := s.width(j)
 	bias := s.run.biases[(g*s.panels()+j)*panel:][:live]
-	x, ch := x[g*s.srcCh:], g*s.dstCh+j*panel
-	a, c := borrow(most*tile.Pixels*k), borrow(most*tile.Pixels*live)
-	for i, groups := 0, n*p.picture; i < groups; i += most {
-		to := min(groups, i+most)
-		rows := p.windows(a, x, i, to)
-		blas.Serial(false, false, rows, live, k, a, k, w, width, c, live, false)
-		rows = 0
-		for q := i; q < to; q++ {
-			for r := range p.live[q] {
-				row := y[ch+p.out[q]+r*p.ldc:][:live]
-				vec.Add(row, c[rows*live:][:live], bias)
-				if s.run.relu {
-					vec.ReLU(row, row)
-				}
-				rows++
-			}
+	x, y := s.run.src[g*s.srcCh:], s.run.dst[g*s.dstCh+j*panel:]
+	rows := (hi - lo) * tile.Size
+	a, c := borrow(rows*p.k), borrow(rows*live)
+	for r := range rows {
+		copy(c[r*live:], bias)
+	}
+	for _, seg := range p.seg {
+		for r := range rows {
+			in, _ := s.place(p, lo+r/tile.Size, from, n)
+			copy(a[r*p.k:][:p.k], x[in+r%tile.Size*s.src.size()+seg.X:])
 		}
+		blas.Serial(false, false, rows, live, p.k, a, p.k, w[seg.W*width:], width, c, live, true)
+	}
+	if s.run.relu {
+		vec.ReLU(c[:rows*live], c[:rows*live])
+	}
+	for r := range rows {
+		_, out := s.place(p, lo+r/tile.Size, from, n)
+		copy(y[out+r%tile.Size*s.dst.size():][:live], c[r*live:])
 	}
 	giveBack(a)
 	giveBack(c)
-}
-
-// windows copies what the real pixels of groups lo to hi-1 see into rows of a.
-func (p *pass) windows(a, x []float32, lo, hi int) (rows int) {
-	for q := lo; q < hi; q++ {
-		for r := range p.live[q] {
-			from := p.in[q] + r*p.lda
-			for i, o := range p.seg {
-				copy(a[(rows*len(p.seg)+i)*p.k:][:p.k], x[from+o:])
-			}
-			rows++
-		}
-	}
-	return rows
 }

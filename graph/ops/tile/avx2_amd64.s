@@ -23,16 +23,18 @@ TEXT ·gather1x1AVX2(SB), NOSPLIT, $0-100
 	VMOVAPS Y1, Y7
 	MOVQ    seg+24(FP), SI
 	MOVQ    nseg+32(FP), DI
-	MOVQ    w+48(FP), R8
 	MOVQ    ldw+56(FP), R10
 	SHLQ    $0x02, R10
 	TESTQ   DI, DI
 	JEQ     store
 
 segment:
-	MOVQ (SI), AX
-	LEAQ (CX)(AX*4), AX
-	MOVQ k+40(FP), R9
+	MOVQ  (SI), AX
+	LEAQ  (CX)(AX*4), AX
+	MOVQ  8(SI), R8
+	IMULQ R10, R8
+	ADDQ  w+48(FP), R8
+	MOVQ  k+40(FP), R9
 
 four:
 	CMPQ         R9, $0x04
@@ -124,7 +126,7 @@ one:
 	JMP          one
 
 next:
-	ADDQ $0x08, SI
+	ADDQ $0x10, SI
 	DECQ DI
 	JNE  segment
 
@@ -162,13 +164,13 @@ store:
 // Requires: AVX, FMA3
 TEXT ·outer4x1AVX2(SB), NOSPLIT, $0-88
 	MOVQ   a+0(FP), AX
-	MOVQ   lda+8(FP), CX
-	MOVQ   x+16(FP), DX
+	MOVQ   lda+8(FP), DX
+	MOVQ   x+16(FP), CX
 	MOVQ   ldx+40(FP), BX
-	SHLQ   $0x02, CX
+	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
 	MOVQ   v0+24(FP), SI
-	LEAQ   (DX)(SI*4), DX
+	LEAQ   (CX)(SI*4), SI
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -177,37 +179,39 @@ TEXT ·outer4x1AVX2(SB), NOSPLIT, $0-88
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	MOVQ   line+48(FP), DI
-	MOVQ   nline+56(FP), R8
-	TESTQ  R8, R8
+	MOVQ   line+48(FP), R8
+	MOVQ   nline+56(FP), R9
+	TESTQ  R9, R9
 	JEQ    store
 
 line:
-	MOVQ (DI), SI
-	LEAQ (DX)(SI*4), SI
-	MOVQ n+64(FP), R9
+	MOVQ (R8), DI
+	LEAQ (AX)(DI*4), CX
+	MOVQ 8(R8), DI
+	LEAQ (SI)(DI*4), DI
+	MOVQ n+64(FP), R10
 
 pixel:
-	VMOVUPS      (SI), Y8
-	VMOVUPS      32(SI), Y9
-	VBROADCASTSS (AX), Y10
+	VMOVUPS      (DI), Y8
+	VMOVUPS      32(DI), Y9
+	VBROADCASTSS (CX), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
-	VBROADCASTSS 4(AX), Y10
+	VBROADCASTSS 4(CX), Y10
 	VFMADD231PS  Y10, Y8, Y2
 	VFMADD231PS  Y10, Y9, Y3
-	VBROADCASTSS 8(AX), Y10
+	VBROADCASTSS 8(CX), Y10
 	VFMADD231PS  Y10, Y8, Y4
 	VFMADD231PS  Y10, Y9, Y5
-	VBROADCASTSS 12(AX), Y10
+	VBROADCASTSS 12(CX), Y10
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
-	ADDQ         CX, AX
-	ADDQ         BX, SI
-	DECQ         R9
+	ADDQ         DX, CX
+	ADDQ         BX, DI
+	DECQ         R10
 	JNE          pixel
-	ADDQ         $0x08, DI
-	DECQ         R8
+	ADDQ         $0x10, R8
+	DECQ         R9
 	JNE          line
 
 store:
@@ -240,47 +244,49 @@ store:
 // Requires: AVX, FMA3
 TEXT ·outer3x1AVX2(SB), NOSPLIT, $0-88
 	MOVQ   a+0(FP), AX
-	MOVQ   lda+8(FP), CX
-	MOVQ   x+16(FP), DX
+	MOVQ   lda+8(FP), DX
+	MOVQ   x+16(FP), CX
 	MOVQ   ldx+40(FP), BX
-	SHLQ   $0x02, CX
+	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
 	MOVQ   v0+24(FP), SI
-	LEAQ   (DX)(SI*4), DX
+	LEAQ   (CX)(SI*4), SI
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	MOVQ   line+48(FP), DI
-	MOVQ   nline+56(FP), R8
-	TESTQ  R8, R8
+	MOVQ   line+48(FP), R8
+	MOVQ   nline+56(FP), R9
+	TESTQ  R9, R9
 	JEQ    store
 
 line:
-	MOVQ (DI), SI
-	LEAQ (DX)(SI*4), SI
-	MOVQ n+64(FP), R9
+	MOVQ (R8), DI
+	LEAQ (AX)(DI*4), CX
+	MOVQ 8(R8), DI
+	LEAQ (SI)(DI*4), DI
+	MOVQ n+64(FP), R10
 
 pixel:
-	VMOVUPS      (SI), Y6
-	VMOVUPS      32(SI), Y7
-	VBROADCASTSS (AX), Y8
+	VMOVUPS      (DI), Y6
+	VMOVUPS      32(DI), Y7
+	VBROADCASTSS (CX), Y8
 	VFMADD231PS  Y8, Y6, Y0
 	VFMADD231PS  Y8, Y7, Y1
-	VBROADCASTSS 4(AX), Y8
+	VBROADCASTSS 4(CX), Y8
 	VFMADD231PS  Y8, Y6, Y2
 	VFMADD231PS  Y8, Y7, Y3
-	VBROADCASTSS 8(AX), Y8
+	VBROADCASTSS 8(CX), Y8
 	VFMADD231PS  Y8, Y6, Y4
 	VFMADD231PS  Y8, Y7, Y5
-	ADDQ         CX, AX
-	ADDQ         BX, SI
-	DECQ         R9
+	ADDQ         DX, CX
+	ADDQ         BX, DI
+	DECQ         R10
 	JNE          pixel
-	ADDQ         $0x08, DI
-	DECQ         R8
+	ADDQ         $0x10, R8
+	DECQ         R9
 	JNE          line
 
 store:
@@ -308,42 +314,44 @@ store:
 // Requires: AVX, FMA3
 TEXT ·outer2x1AVX2(SB), NOSPLIT, $0-88
 	MOVQ   a+0(FP), AX
-	MOVQ   lda+8(FP), CX
-	MOVQ   x+16(FP), DX
+	MOVQ   lda+8(FP), DX
+	MOVQ   x+16(FP), CX
 	MOVQ   ldx+40(FP), BX
-	SHLQ   $0x02, CX
+	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
 	MOVQ   v0+24(FP), SI
-	LEAQ   (DX)(SI*4), DX
+	LEAQ   (CX)(SI*4), SI
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   line+48(FP), DI
-	MOVQ   nline+56(FP), R8
-	TESTQ  R8, R8
+	MOVQ   line+48(FP), R8
+	MOVQ   nline+56(FP), R9
+	TESTQ  R9, R9
 	JEQ    store
 
 line:
-	MOVQ (DI), SI
-	LEAQ (DX)(SI*4), SI
-	MOVQ n+64(FP), R9
+	MOVQ (R8), DI
+	LEAQ (AX)(DI*4), CX
+	MOVQ 8(R8), DI
+	LEAQ (SI)(DI*4), DI
+	MOVQ n+64(FP), R10
 
 pixel:
-	VMOVUPS      (SI), Y4
-	VMOVUPS      32(SI), Y5
-	VBROADCASTSS (AX), Y6
+	VMOVUPS      (DI), Y4
+	VMOVUPS      32(DI), Y5
+	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VFMADD231PS  Y6, Y5, Y1
-	VBROADCASTSS 4(AX), Y6
+	VBROADCASTSS 4(CX), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         CX, AX
-	ADDQ         BX, SI
-	DECQ         R9
+	ADDQ         DX, CX
+	ADDQ         BX, DI
+	DECQ         R10
 	JNE          pixel
-	ADDQ         $0x08, DI
-	DECQ         R8
+	ADDQ         $0x10, R8
+	DECQ         R9
 	JNE          line
 
 store:
@@ -366,37 +374,39 @@ store:
 // Requires: AVX, FMA3
 TEXT ·outer1x1AVX2(SB), NOSPLIT, $0-88
 	MOVQ   a+0(FP), AX
-	MOVQ   lda+8(FP), CX
-	MOVQ   x+16(FP), DX
+	MOVQ   lda+8(FP), DX
+	MOVQ   x+16(FP), CX
 	MOVQ   ldx+40(FP), BX
-	SHLQ   $0x02, CX
+	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
 	MOVQ   v0+24(FP), SI
-	LEAQ   (DX)(SI*4), DX
+	LEAQ   (CX)(SI*4), SI
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	MOVQ   line+48(FP), DI
-	MOVQ   nline+56(FP), R8
-	TESTQ  R8, R8
+	MOVQ   line+48(FP), R8
+	MOVQ   nline+56(FP), R9
+	TESTQ  R9, R9
 	JEQ    store
 
 line:
-	MOVQ (DI), SI
-	LEAQ (DX)(SI*4), SI
-	MOVQ n+64(FP), R9
+	MOVQ (R8), DI
+	LEAQ (AX)(DI*4), CX
+	MOVQ 8(R8), DI
+	LEAQ (SI)(DI*4), DI
+	MOVQ n+64(FP), R10
 
 pixel:
-	VMOVUPS      (SI), Y2
-	VMOVUPS      32(SI), Y3
-	VBROADCASTSS (AX), Y4
+	VMOVUPS      (DI), Y2
+	VMOVUPS      32(DI), Y3
+	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
-	ADDQ         CX, AX
-	ADDQ         BX, SI
-	DECQ         R9
+	ADDQ         DX, CX
+	ADDQ         BX, DI
+	DECQ         R10
 	JNE          pixel
-	ADDQ         $0x08, DI
-	DECQ         R8
+	ADDQ         $0x10, R8
+	DECQ         R9
 	JNE          line
 
 store:

@@ -19,13 +19,15 @@ TEXT ·gather1x1AVX512(SB), NOSPLIT, $0-100
 	VMOVAPS Z0, Z3
 	MOVQ    seg+24(FP), SI
 	MOVQ    nseg+32(FP), DI
-	MOVQ    w+48(FP), R8
 	TESTQ   DI, DI
 	JEQ     store
 
 segment:
 	MOVQ (SI), AX
 	LEAQ (CX)(AX*4), AX
+	MOVQ 8(SI), R8
+	SHLQ $0x06, R8
+	ADDQ w+48(FP), R8
 	MOVQ k+40(FP), R9
 
 four:
@@ -90,7 +92,7 @@ one:
 	JMP          one
 
 next:
-	ADDQ $0x08, SI
+	ADDQ $0x10, SI
 	DECQ DI
 	JNE  segment
 
@@ -137,13 +139,15 @@ TEXT ·gather1x2AVX512(SB), NOSPLIT, $0-100
 	VMOVAPS Z1, Z7
 	MOVQ    seg+24(FP), SI
 	MOVQ    nseg+32(FP), DI
-	MOVQ    w+48(FP), R8
 	TESTQ   DI, DI
 	JEQ     store
 
 segment:
 	MOVQ (SI), AX
 	LEAQ (CX)(AX*4), AX
+	MOVQ 8(SI), R8
+	SHLQ $0x07, R8
+	ADDQ w+48(FP), R8
 	MOVQ k+40(FP), R9
 
 four:
@@ -233,7 +237,7 @@ one:
 	JMP          one
 
 next:
-	ADDQ $0x08, SI
+	ADDQ $0x10, SI
 	DECQ DI
 	JNE  segment
 
@@ -290,7 +294,6 @@ TEXT ·gather2x1AVX512(SB), NOSPLIT, $0-100
 	VMOVAPS Z0, Z7
 	MOVQ    seg+24(FP), R8
 	MOVQ    nseg+32(FP), R9
-	MOVQ    w+48(FP), R10
 	TESTQ   R9, R9
 	JEQ     store
 
@@ -298,6 +301,9 @@ segment:
 	MOVQ (R8), BX
 	LEAQ (DX)(BX*4), AX
 	LEAQ (CX)(BX*4), BX
+	MOVQ 8(R8), R10
+	SHLQ $0x06, R10
+	ADDQ w+48(FP), R10
 	MOVQ k+40(FP), R11
 
 four:
@@ -404,7 +410,7 @@ one:
 	JMP          one
 
 next:
-	ADDQ $0x08, R8
+	ADDQ $0x10, R8
 	DECQ R9
 	JNE  segment
 
@@ -474,7 +480,6 @@ TEXT ·gather2x2AVX512(SB), NOSPLIT, $0-100
 	VMOVAPS Z1, Z15
 	MOVQ    seg+24(FP), R8
 	MOVQ    nseg+32(FP), R9
-	MOVQ    w+48(FP), R10
 	TESTQ   R9, R9
 	JEQ     store
 
@@ -482,6 +487,9 @@ segment:
 	MOVQ (R8), BX
 	LEAQ (DX)(BX*4), AX
 	LEAQ (CX)(BX*4), BX
+	MOVQ 8(R8), R10
+	SHLQ $0x07, R10
+	ADDQ w+48(FP), R10
 	MOVQ k+40(FP), R11
 
 four:
@@ -633,7 +641,7 @@ one:
 	JMP          one
 
 next:
-	ADDQ $0x08, R8
+	ADDQ $0x10, R8
 	DECQ R9
 	JNE  segment
 
@@ -717,7 +725,6 @@ TEXT ·gather3x1AVX512(SB), NOSPLIT, $0-100
 	VMOVAPS Z0, Z11
 	MOVQ    seg+24(FP), R10
 	MOVQ    nseg+32(FP), R11
-	MOVQ    w+48(FP), R12
 	TESTQ   R11, R11
 	JEQ     store
 
@@ -726,6 +733,9 @@ segment:
 	LEAQ (DX)(DI*4), AX
 	LEAQ (BX)(DI*4), SI
 	LEAQ (CX)(DI*4), DI
+	MOVQ 8(R10), R12
+	SHLQ $0x06, R12
+	ADDQ w+48(FP), R12
 	MOVQ k+40(FP), R13
 
 four:
@@ -874,7 +884,7 @@ one:
 	JMP          one
 
 next:
-	ADDQ $0x08, R10
+	ADDQ $0x10, R10
 	DECQ R11
 	JNE  segment
 
@@ -967,7 +977,6 @@ TEXT ·gather3x2AVX512(SB), NOSPLIT, $0-100
 	VMOVAPS Z1, Z23
 	MOVQ    seg+24(FP), R10
 	MOVQ    nseg+32(FP), R11
-	MOVQ    w+48(FP), R12
 	TESTQ   R11, R11
 	JEQ     store
 
@@ -976,6 +985,9 @@ segment:
 	LEAQ (DX)(DI*4), AX
 	LEAQ (BX)(DI*4), SI
 	LEAQ (CX)(DI*4), DI
+	MOVQ 8(R10), R12
+	SHLQ $0x07, R12
+	ADDQ w+48(FP), R12
 	MOVQ k+40(FP), R13
 
 four:
@@ -1189,7 +1201,7 @@ one:
 	JMP          one
 
 next:
-	ADDQ $0x08, R10
+	ADDQ $0x10, R10
 	DECQ R11
 	JNE  segment
 
@@ -1269,13 +1281,13 @@ store:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·outer12x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ   a+0(FP), AX
-	MOVQ   lda+8(FP), CX
-	MOVQ   x+16(FP), DX
+	MOVQ   lda+8(FP), DX
+	MOVQ   x+16(FP), CX
 	MOVQ   ldx+40(FP), BX
-	SHLQ   $0x02, CX
+	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
 	MOVQ   v0+24(FP), SI
-	LEAQ   (DX)(SI*4), DX
+	LEAQ   (CX)(SI*4), SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -1288,48 +1300,50 @@ TEXT ·outer12x1AVX512(SB), NOSPLIT, $0-88
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
-	MOVQ   line+48(FP), DI
-	MOVQ   nline+56(FP), R8
-	TESTQ  R8, R8
+	MOVQ   line+48(FP), R8
+	MOVQ   nline+56(FP), R9
+	TESTQ  R9, R9
 	JEQ    store
 
 line:
-	MOVQ (DI), SI
-	LEAQ (DX)(SI*4), SI
-	MOVQ n+64(FP), R9
+	MOVQ (R8), DI
+	LEAQ (AX)(DI*4), CX
+	MOVQ 8(R8), DI
+	LEAQ (SI)(DI*4), DI
+	MOVQ n+64(FP), R10
 
 pixel:
-	VMOVUPS      (SI), Z12
-	VBROADCASTSS (AX), Z13
+	VMOVUPS      (DI), Z12
+	VBROADCASTSS (CX), Z13
 	VFMADD231PS  Z13, Z12, Z0
-	VBROADCASTSS 4(AX), Z13
+	VBROADCASTSS 4(CX), Z13
 	VFMADD231PS  Z13, Z12, Z1
-	VBROADCASTSS 8(AX), Z13
+	VBROADCASTSS 8(CX), Z13
 	VFMADD231PS  Z13, Z12, Z2
-	VBROADCASTSS 12(AX), Z13
+	VBROADCASTSS 12(CX), Z13
 	VFMADD231PS  Z13, Z12, Z3
-	VBROADCASTSS 16(AX), Z13
+	VBROADCASTSS 16(CX), Z13
 	VFMADD231PS  Z13, Z12, Z4
-	VBROADCASTSS 20(AX), Z13
+	VBROADCASTSS 20(CX), Z13
 	VFMADD231PS  Z13, Z12, Z5
-	VBROADCASTSS 24(AX), Z13
+	VBROADCASTSS 24(CX), Z13
 	VFMADD231PS  Z13, Z12, Z6
-	VBROADCASTSS 28(AX), Z13
+	VBROADCASTSS 28(CX), Z13
 	VFMADD231PS  Z13, Z12, Z7
-	VBROADCASTSS 32(AX), Z13
+	VBROADCASTSS 32(CX), Z13
 	VFMADD231PS  Z13, Z12, Z8
-	VBROADCASTSS 36(AX), Z13
+	VBROADCASTSS 36(CX), Z13
 	VFMADD231PS  Z13, Z12, Z9
-	VBROADCASTSS 40(AX), Z13
+	VBROADCASTSS 40(CX), Z13
 	VFMADD231PS  Z13, Z12, Z10
-	VBROADCASTSS 44(AX), Z13
+	VBROADCASTSS 44(CX), Z13
 	VFMADD231PS  Z13, Z12, Z11
-	ADDQ         CX, AX
-	ADDQ         BX, SI
-	DECQ         R9
+	ADDQ         DX, CX
+	ADDQ         BX, DI
+	DECQ         R10
 	JNE          pixel
-	ADDQ         $0x08, DI
-	DECQ         R8
+	ADDQ         $0x10, R8
+	DECQ         R9
 	JNE          line
 
 store:
@@ -1378,15 +1392,15 @@ store:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·outer12x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ   a+0(FP), AX
-	MOVQ   lda+8(FP), CX
-	MOVQ   x+16(FP), DX
+	MOVQ   lda+8(FP), DX
+	MOVQ   x+16(FP), CX
 	MOVQ   ldx+40(FP), BX
-	SHLQ   $0x02, CX
+	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
 	MOVQ   v0+24(FP), SI
-	LEAQ   (DX)(SI*4), SI
+	LEAQ   (CX)(SI*4), SI
 	MOVQ   v1+32(FP), DI
-	LEAQ   (DX)(DI*4), DI
+	LEAQ   (CX)(DI*4), R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -1411,63 +1425,65 @@ TEXT ·outer12x2AVX512(SB), NOSPLIT, $0-88
 	VXORPS Z21, Z21, Z21
 	VXORPS Z22, Z22, Z22
 	VXORPS Z23, Z23, Z23
-	MOVQ   line+48(FP), R9
-	MOVQ   nline+56(FP), R10
-	TESTQ  R10, R10
+	MOVQ   line+48(FP), R10
+	MOVQ   nline+56(FP), R11
+	TESTQ  R11, R11
 	JEQ    store
 
 line:
-	MOVQ (R9), R8
-	LEAQ (SI)(R8*4), DX
-	LEAQ (DI)(R8*4), R8
-	MOVQ n+64(FP), R11
+	MOVQ (R10), R9
+	LEAQ (AX)(R9*4), CX
+	MOVQ 8(R10), R9
+	LEAQ (SI)(R9*4), DI
+	LEAQ (R8)(R9*4), R9
+	MOVQ n+64(FP), R12
 
 pixel:
-	VMOVUPS      (DX), Z24
-	VMOVUPS      (R8), Z25
-	VBROADCASTSS (AX), Z26
+	VMOVUPS      (DI), Z24
+	VMOVUPS      (R9), Z25
+	VBROADCASTSS (CX), Z26
 	VFMADD231PS  Z26, Z24, Z0
 	VFMADD231PS  Z26, Z25, Z1
-	VBROADCASTSS 4(AX), Z26
+	VBROADCASTSS 4(CX), Z26
 	VFMADD231PS  Z26, Z24, Z2
 	VFMADD231PS  Z26, Z25, Z3
-	VBROADCASTSS 8(AX), Z26
+	VBROADCASTSS 8(CX), Z26
 	VFMADD231PS  Z26, Z24, Z4
 	VFMADD231PS  Z26, Z25, Z5
-	VBROADCASTSS 12(AX), Z26
+	VBROADCASTSS 12(CX), Z26
 	VFMADD231PS  Z26, Z24, Z6
 	VFMADD231PS  Z26, Z25, Z7
-	VBROADCASTSS 16(AX), Z26
+	VBROADCASTSS 16(CX), Z26
 	VFMADD231PS  Z26, Z24, Z8
 	VFMADD231PS  Z26, Z25, Z9
-	VBROADCASTSS 20(AX), Z26
+	VBROADCASTSS 20(CX), Z26
 	VFMADD231PS  Z26, Z24, Z10
 	VFMADD231PS  Z26, Z25, Z11
-	VBROADCASTSS 24(AX), Z26
+	VBROADCASTSS 24(CX), Z26
 	VFMADD231PS  Z26, Z24, Z12
 	VFMADD231PS  Z26, Z25, Z13
-	VBROADCASTSS 28(AX), Z26
+	VBROADCASTSS 28(CX), Z26
 	VFMADD231PS  Z26, Z24, Z14
 	VFMADD231PS  Z26, Z25, Z15
-	VBROADCASTSS 32(AX), Z26
+	VBROADCASTSS 32(CX), Z26
 	VFMADD231PS  Z26, Z24, Z16
 	VFMADD231PS  Z26, Z25, Z17
-	VBROADCASTSS 36(AX), Z26
+	VBROADCASTSS 36(CX), Z26
 	VFMADD231PS  Z26, Z24, Z18
 	VFMADD231PS  Z26, Z25, Z19
-	VBROADCASTSS 40(AX), Z26
+	VBROADCASTSS 40(CX), Z26
 	VFMADD231PS  Z26, Z24, Z20
 	VFMADD231PS  Z26, Z25, Z21
-	VBROADCASTSS 44(AX), Z26
+	VBROADCASTSS 44(CX), Z26
 	VFMADD231PS  Z26, Z24, Z22
 	VFMADD231PS  Z26, Z25, Z23
-	ADDQ         CX, AX
-	ADDQ         BX, DX
-	ADDQ         BX, R8
-	DECQ         R11
+	ADDQ         DX, CX
+	ADDQ         BX, DI
+	ADDQ         BX, R9
+	DECQ         R12
 	JNE          pixel
-	ADDQ         $0x08, R9
-	DECQ         R10
+	ADDQ         $0x10, R10
+	DECQ         R11
 	JNE          line
 
 store:
@@ -1540,13 +1556,13 @@ store:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·outer8x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ   a+0(FP), AX
-	MOVQ   lda+8(FP), CX
-	MOVQ   x+16(FP), DX
+	MOVQ   lda+8(FP), DX
+	MOVQ   x+16(FP), CX
 	MOVQ   ldx+40(FP), BX
-	SHLQ   $0x02, CX
+	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
 	MOVQ   v0+24(FP), SI
-	LEAQ   (DX)(SI*4), DX
+	LEAQ   (CX)(SI*4), SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -1555,40 +1571,42 @@ TEXT ·outer8x1AVX512(SB), NOSPLIT, $0-88
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	MOVQ   line+48(FP), DI
-	MOVQ   nline+56(FP), R8
-	TESTQ  R8, R8
+	MOVQ   line+48(FP), R8
+	MOVQ   nline+56(FP), R9
+	TESTQ  R9, R9
 	JEQ    store
 
 line:
-	MOVQ (DI), SI
-	LEAQ (DX)(SI*4), SI
-	MOVQ n+64(FP), R9
+	MOVQ (R8), DI
+	LEAQ (AX)(DI*4), CX
+	MOVQ 8(R8), DI
+	LEAQ (SI)(DI*4), DI
+	MOVQ n+64(FP), R10
 
 pixel:
-	VMOVUPS      (SI), Z8
-	VBROADCASTSS (AX), Z9
+	VMOVUPS      (DI), Z8
+	VBROADCASTSS (CX), Z9
 	VFMADD231PS  Z9, Z8, Z0
-	VBROADCASTSS 4(AX), Z9
+	VBROADCASTSS 4(CX), Z9
 	VFMADD231PS  Z9, Z8, Z1
-	VBROADCASTSS 8(AX), Z9
+	VBROADCASTSS 8(CX), Z9
 	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS 12(AX), Z9
+	VBROADCASTSS 12(CX), Z9
 	VFMADD231PS  Z9, Z8, Z3
-	VBROADCASTSS 16(AX), Z9
+	VBROADCASTSS 16(CX), Z9
 	VFMADD231PS  Z9, Z8, Z4
-	VBROADCASTSS 20(AX), Z9
+	VBROADCASTSS 20(CX), Z9
 	VFMADD231PS  Z9, Z8, Z5
-	VBROADCASTSS 24(AX), Z9
+	VBROADCASTSS 24(CX), Z9
 	VFMADD231PS  Z9, Z8, Z6
-	VBROADCASTSS 28(AX), Z9
+	VBROADCASTSS 28(CX), Z9
 	VFMADD231PS  Z9, Z8, Z7
-	ADDQ         CX, AX
-	ADDQ         BX, SI
-	DECQ         R9
+	ADDQ         DX, CX
+	ADDQ         BX, DI
+	DECQ         R10
 	JNE          pixel
-	ADDQ         $0x08, DI
-	DECQ         R8
+	ADDQ         $0x10, R8
+	DECQ         R9
 	JNE          line
 
 store:
@@ -1625,15 +1643,15 @@ store:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·outer8x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ   a+0(FP), AX
-	MOVQ   lda+8(FP), CX
-	MOVQ   x+16(FP), DX
+	MOVQ   lda+8(FP), DX
+	MOVQ   x+16(FP), CX
 	MOVQ   ldx+40(FP), BX
-	SHLQ   $0x02, CX
+	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
 	MOVQ   v0+24(FP), SI
-	LEAQ   (DX)(SI*4), SI
+	LEAQ   (CX)(SI*4), SI
 	MOVQ   v1+32(FP), DI
-	LEAQ   (DX)(DI*4), DI
+	LEAQ   (CX)(DI*4), R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -1650,51 +1668,53 @@ TEXT ·outer8x2AVX512(SB), NOSPLIT, $0-88
 	VXORPS Z13, Z13, Z13
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
-	MOVQ   line+48(FP), R9
-	MOVQ   nline+56(FP), R10
-	TESTQ  R10, R10
+	MOVQ   line+48(FP), R10
+	MOVQ   nline+56(FP), R11
+	TESTQ  R11, R11
 	JEQ    store
 
 line:
-	MOVQ (R9), R8
-	LEAQ (SI)(R8*4), DX
-	LEAQ (DI)(R8*4), R8
-	MOVQ n+64(FP), R11
+	MOVQ (R10), R9
+	LEAQ (AX)(R9*4), CX
+	MOVQ 8(R10), R9
+	LEAQ (SI)(R9*4), DI
+	LEAQ (R8)(R9*4), R9
+	MOVQ n+64(FP), R12
 
 pixel:
-	VMOVUPS      (DX), Z16
-	VMOVUPS      (R8), Z17
-	VBROADCASTSS (AX), Z18
+	VMOVUPS      (DI), Z16
+	VMOVUPS      (R9), Z17
+	VBROADCASTSS (CX), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS 4(AX), Z18
+	VBROADCASTSS 4(CX), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS 8(AX), Z18
+	VBROADCASTSS 8(CX), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 12(AX), Z18
+	VBROADCASTSS 12(CX), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS 16(AX), Z18
+	VBROADCASTSS 16(CX), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS 20(AX), Z18
+	VBROADCASTSS 20(CX), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 24(AX), Z18
+	VBROADCASTSS 24(CX), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS 28(AX), Z18
+	VBROADCASTSS 28(CX), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
-	ADDQ         CX, AX
-	ADDQ         BX, DX
-	ADDQ         BX, R8
-	DECQ         R11
+	ADDQ         DX, CX
+	ADDQ         BX, DI
+	ADDQ         BX, R9
+	DECQ         R12
 	JNE          pixel
-	ADDQ         $0x08, R9
-	DECQ         R10
+	ADDQ         $0x10, R10
+	DECQ         R11
 	JNE          line
 
 store:
@@ -1747,43 +1767,45 @@ store:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·outer4x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ   a+0(FP), AX
-	MOVQ   lda+8(FP), CX
-	MOVQ   x+16(FP), DX
+	MOVQ   lda+8(FP), DX
+	MOVQ   x+16(FP), CX
 	MOVQ   ldx+40(FP), BX
-	SHLQ   $0x02, CX
+	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
 	MOVQ   v0+24(FP), SI
-	LEAQ   (DX)(SI*4), DX
+	LEAQ   (CX)(SI*4), SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
-	MOVQ   line+48(FP), DI
-	MOVQ   nline+56(FP), R8
-	TESTQ  R8, R8
+	MOVQ   line+48(FP), R8
+	MOVQ   nline+56(FP), R9
+	TESTQ  R9, R9
 	JEQ    store
 
 line:
-	MOVQ (DI), SI
-	LEAQ (DX)(SI*4), SI
-	MOVQ n+64(FP), R9
+	MOVQ (R8), DI
+	LEAQ (AX)(DI*4), CX
+	MOVQ 8(R8), DI
+	LEAQ (SI)(DI*4), DI
+	MOVQ n+64(FP), R10
 
 pixel:
-	VMOVUPS      (SI), Z4
-	VBROADCASTSS (AX), Z5
+	VMOVUPS      (DI), Z4
+	VBROADCASTSS (CX), Z5
 	VFMADD231PS  Z5, Z4, Z0
-	VBROADCASTSS 4(AX), Z5
+	VBROADCASTSS 4(CX), Z5
 	VFMADD231PS  Z5, Z4, Z1
-	VBROADCASTSS 8(AX), Z5
+	VBROADCASTSS 8(CX), Z5
 	VFMADD231PS  Z5, Z4, Z2
-	VBROADCASTSS 12(AX), Z5
+	VBROADCASTSS 12(CX), Z5
 	VFMADD231PS  Z5, Z4, Z3
-	ADDQ         CX, AX
-	ADDQ         BX, SI
-	DECQ         R9
+	ADDQ         DX, CX
+	ADDQ         BX, DI
+	DECQ         R10
 	JNE          pixel
-	ADDQ         $0x08, DI
-	DECQ         R8
+	ADDQ         $0x10, R8
+	DECQ         R9
 	JNE          line
 
 store:
@@ -1808,15 +1830,15 @@ store:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·outer4x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ   a+0(FP), AX
-	MOVQ   lda+8(FP), CX
-	MOVQ   x+16(FP), DX
+	MOVQ   lda+8(FP), DX
+	MOVQ   x+16(FP), CX
 	MOVQ   ldx+40(FP), BX
-	SHLQ   $0x02, CX
+	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
 	MOVQ   v0+24(FP), SI
-	LEAQ   (DX)(SI*4), SI
+	LEAQ   (CX)(SI*4), SI
 	MOVQ   v1+32(FP), DI
-	LEAQ   (DX)(DI*4), DI
+	LEAQ   (CX)(DI*4), R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -1825,39 +1847,41 @@ TEXT ·outer4x2AVX512(SB), NOSPLIT, $0-88
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	MOVQ   line+48(FP), R9
-	MOVQ   nline+56(FP), R10
-	TESTQ  R10, R10
+	MOVQ   line+48(FP), R10
+	MOVQ   nline+56(FP), R11
+	TESTQ  R11, R11
 	JEQ    store
 
 line:
-	MOVQ (R9), R8
-	LEAQ (SI)(R8*4), DX
-	LEAQ (DI)(R8*4), R8
-	MOVQ n+64(FP), R11
+	MOVQ (R10), R9
+	LEAQ (AX)(R9*4), CX
+	MOVQ 8(R10), R9
+	LEAQ (SI)(R9*4), DI
+	LEAQ (R8)(R9*4), R9
+	MOVQ n+64(FP), R12
 
 pixel:
-	VMOVUPS      (DX), Z8
-	VMOVUPS      (R8), Z9
-	VBROADCASTSS (AX), Z10
+	VMOVUPS      (DI), Z8
+	VMOVUPS      (R9), Z9
+	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 4(AX), Z10
+	VBROADCASTSS 4(CX), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 8(AX), Z10
+	VBROADCASTSS 8(CX), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 12(AX), Z10
+	VBROADCASTSS 12(CX), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
-	ADDQ         CX, AX
-	ADDQ         BX, DX
-	ADDQ         BX, R8
-	DECQ         R11
+	ADDQ         DX, CX
+	ADDQ         BX, DI
+	ADDQ         BX, R9
+	DECQ         R12
 	JNE          pixel
-	ADDQ         $0x08, R9
-	DECQ         R10
+	ADDQ         $0x10, R10
+	DECQ         R11
 	JNE          line
 
 store:
@@ -1890,40 +1914,42 @@ store:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·outer3x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ   a+0(FP), AX
-	MOVQ   lda+8(FP), CX
-	MOVQ   x+16(FP), DX
+	MOVQ   lda+8(FP), DX
+	MOVQ   x+16(FP), CX
 	MOVQ   ldx+40(FP), BX
-	SHLQ   $0x02, CX
+	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
 	MOVQ   v0+24(FP), SI
-	LEAQ   (DX)(SI*4), DX
+	LEAQ   (CX)(SI*4), SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
-	MOVQ   line+48(FP), DI
-	MOVQ   nline+56(FP), R8
-	TESTQ  R8, R8
+	MOVQ   line+48(FP), R8
+	MOVQ   nline+56(FP), R9
+	TESTQ  R9, R9
 	JEQ    store
 
 line:
-	MOVQ (DI), SI
-	LEAQ (DX)(SI*4), SI
-	MOVQ n+64(FP), R9
+	MOVQ (R8), DI
+	LEAQ (AX)(DI*4), CX
+	MOVQ 8(R8), DI
+	LEAQ (SI)(DI*4), DI
+	MOVQ n+64(FP), R10
 
 pixel:
-	VMOVUPS      (SI), Z3
-	VBROADCASTSS (AX), Z4
+	VMOVUPS      (DI), Z3
+	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z4, Z3, Z0
-	VBROADCASTSS 4(AX), Z4
+	VBROADCASTSS 4(CX), Z4
 	VFMADD231PS  Z4, Z3, Z1
-	VBROADCASTSS 8(AX), Z4
+	VBROADCASTSS 8(CX), Z4
 	VFMADD231PS  Z4, Z3, Z2
-	ADDQ         CX, AX
-	ADDQ         BX, SI
-	DECQ         R9
+	ADDQ         DX, CX
+	ADDQ         BX, DI
+	DECQ         R10
 	JNE          pixel
-	ADDQ         $0x08, DI
-	DECQ         R8
+	ADDQ         $0x10, R8
+	DECQ         R9
 	JNE          line
 
 store:
@@ -1945,51 +1971,53 @@ store:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·outer3x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ   a+0(FP), AX
-	MOVQ   lda+8(FP), CX
-	MOVQ   x+16(FP), DX
+	MOVQ   lda+8(FP), DX
+	MOVQ   x+16(FP), CX
 	MOVQ   ldx+40(FP), BX
-	SHLQ   $0x02, CX
+	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
 	MOVQ   v0+24(FP), SI
-	LEAQ   (DX)(SI*4), SI
+	LEAQ   (CX)(SI*4), SI
 	MOVQ   v1+32(FP), DI
-	LEAQ   (DX)(DI*4), DI
+	LEAQ   (CX)(DI*4), R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
-	MOVQ   line+48(FP), R9
-	MOVQ   nline+56(FP), R10
-	TESTQ  R10, R10
+	MOVQ   line+48(FP), R10
+	MOVQ   nline+56(FP), R11
+	TESTQ  R11, R11
 	JEQ    store
 
 line:
-	MOVQ (R9), R8
-	LEAQ (SI)(R8*4), DX
-	LEAQ (DI)(R8*4), R8
-	MOVQ n+64(FP), R11
+	MOVQ (R10), R9
+	LEAQ (AX)(R9*4), CX
+	MOVQ 8(R10), R9
+	LEAQ (SI)(R9*4), DI
+	LEAQ (R8)(R9*4), R9
+	MOVQ n+64(FP), R12
 
 pixel:
-	VMOVUPS      (DX), Z6
-	VMOVUPS      (R8), Z7
-	VBROADCASTSS (AX), Z8
+	VMOVUPS      (DI), Z6
+	VMOVUPS      (R9), Z7
+	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 4(AX), Z8
+	VBROADCASTSS 4(CX), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 8(AX), Z8
+	VBROADCASTSS 8(CX), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
-	ADDQ         CX, AX
-	ADDQ         BX, DX
-	ADDQ         BX, R8
-	DECQ         R11
+	ADDQ         DX, CX
+	ADDQ         BX, DI
+	ADDQ         BX, R9
+	DECQ         R12
 	JNE          pixel
-	ADDQ         $0x08, R9
-	DECQ         R10
+	ADDQ         $0x10, R10
+	DECQ         R11
 	JNE          line
 
 store:
@@ -2017,37 +2045,39 @@ store:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·outer2x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ   a+0(FP), AX
-	MOVQ   lda+8(FP), CX
-	MOVQ   x+16(FP), DX
+	MOVQ   lda+8(FP), DX
+	MOVQ   x+16(FP), CX
 	MOVQ   ldx+40(FP), BX
-	SHLQ   $0x02, CX
+	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
 	MOVQ   v0+24(FP), SI
-	LEAQ   (DX)(SI*4), DX
+	LEAQ   (CX)(SI*4), SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
-	MOVQ   line+48(FP), DI
-	MOVQ   nline+56(FP), R8
-	TESTQ  R8, R8
+	MOVQ   line+48(FP), R8
+	MOVQ   nline+56(FP), R9
+	TESTQ  R9, R9
 	JEQ    store
 
 line:
-	MOVQ (DI), SI
-	LEAQ (DX)(SI*4), SI
-	MOVQ n+64(FP), R9
+	MOVQ (R8), DI
+	LEAQ (AX)(DI*4), CX
+	MOVQ 8(R8), DI
+	LEAQ (SI)(DI*4), DI
+	MOVQ n+64(FP), R10
 
 pixel:
-	VMOVUPS      (SI), Z2
-	VBROADCASTSS (AX), Z3
+	VMOVUPS      (DI), Z2
+	VBROADCASTSS (CX), Z3
 	VFMADD231PS  Z3, Z2, Z0
-	VBROADCASTSS 4(AX), Z3
+	VBROADCASTSS 4(CX), Z3
 	VFMADD231PS  Z3, Z2, Z1
-	ADDQ         CX, AX
-	ADDQ         BX, SI
-	DECQ         R9
+	ADDQ         DX, CX
+	ADDQ         BX, DI
+	DECQ         R10
 	JNE          pixel
-	ADDQ         $0x08, DI
-	DECQ         R8
+	ADDQ         $0x10, R8
+	DECQ         R9
 	JNE          line
 
 store:
@@ -2066,46 +2096,48 @@ store:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·outer2x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ   a+0(FP), AX
-	MOVQ   lda+8(FP), CX
-	MOVQ   x+16(FP), DX
+	MOVQ   lda+8(FP), DX
+	MOVQ   x+16(FP), CX
 	MOVQ   ldx+40(FP), BX
-	SHLQ   $0x02, CX
+	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
 	MOVQ   v0+24(FP), SI
-	LEAQ   (DX)(SI*4), SI
+	LEAQ   (CX)(SI*4), SI
 	MOVQ   v1+32(FP), DI
-	LEAQ   (DX)(DI*4), DI
+	LEAQ   (CX)(DI*4), R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
-	MOVQ   line+48(FP), R9
-	MOVQ   nline+56(FP), R10
-	TESTQ  R10, R10
+	MOVQ   line+48(FP), R10
+	MOVQ   nline+56(FP), R11
+	TESTQ  R11, R11
 	JEQ    store
 
 line:
-	MOVQ (R9), R8
-	LEAQ (SI)(R8*4), DX
-	LEAQ (DI)(R8*4), R8
-	MOVQ n+64(FP), R11
+	MOVQ (R10), R9
+	LEAQ (AX)(R9*4), CX
+	MOVQ 8(R10), R9
+	LEAQ (SI)(R9*4), DI
+	LEAQ (R8)(R9*4), R9
+	MOVQ n+64(FP), R12
 
 pixel:
-	VMOVUPS      (DX), Z4
-	VMOVUPS      (R8), Z5
-	VBROADCASTSS (AX), Z6
+	VMOVUPS      (DI), Z4
+	VMOVUPS      (R9), Z5
+	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 4(AX), Z6
+	VBROADCASTSS 4(CX), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
-	ADDQ         CX, AX
-	ADDQ         BX, DX
-	ADDQ         BX, R8
-	DECQ         R11
+	ADDQ         DX, CX
+	ADDQ         BX, DI
+	ADDQ         BX, R9
+	DECQ         R12
 	JNE          pixel
-	ADDQ         $0x08, R9
-	DECQ         R10
+	ADDQ         $0x10, R10
+	DECQ         R11
 	JNE          line
 
 store:
@@ -2128,34 +2160,36 @@ store:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·outer1x1AVX512(SB), NOSPLIT, $0-88
 	MOVQ   a+0(FP), AX
-	MOVQ   lda+8(FP), CX
-	MOVQ   x+16(FP), DX
+	MOVQ   lda+8(FP), DX
+	MOVQ   x+16(FP), CX
 	MOVQ   ldx+40(FP), BX
-	SHLQ   $0x02, CX
+	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
 	MOVQ   v0+24(FP), SI
-	LEAQ   (DX)(SI*4), DX
+	LEAQ   (CX)(SI*4), SI
 	VXORPS Z0, Z0, Z0
-	MOVQ   line+48(FP), DI
-	MOVQ   nline+56(FP), R8
-	TESTQ  R8, R8
+	MOVQ   line+48(FP), R8
+	MOVQ   nline+56(FP), R9
+	TESTQ  R9, R9
 	JEQ    store
 
 line:
-	MOVQ (DI), SI
-	LEAQ (DX)(SI*4), SI
-	MOVQ n+64(FP), R9
+	MOVQ (R8), DI
+	LEAQ (AX)(DI*4), CX
+	MOVQ 8(R8), DI
+	LEAQ (SI)(DI*4), DI
+	MOVQ n+64(FP), R10
 
 pixel:
-	VMOVUPS      (SI), Z1
-	VBROADCASTSS (AX), Z2
+	VMOVUPS      (DI), Z1
+	VBROADCASTSS (CX), Z2
 	VFMADD231PS  Z2, Z1, Z0
-	ADDQ         CX, AX
-	ADDQ         BX, SI
-	DECQ         R9
+	ADDQ         DX, CX
+	ADDQ         BX, DI
+	DECQ         R10
 	JNE          pixel
-	ADDQ         $0x08, DI
-	DECQ         R8
+	ADDQ         $0x10, R8
+	DECQ         R9
 	JNE          line
 
 store:
@@ -2171,41 +2205,43 @@ store:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·outer1x2AVX512(SB), NOSPLIT, $0-88
 	MOVQ   a+0(FP), AX
-	MOVQ   lda+8(FP), CX
-	MOVQ   x+16(FP), DX
+	MOVQ   lda+8(FP), DX
+	MOVQ   x+16(FP), CX
 	MOVQ   ldx+40(FP), BX
-	SHLQ   $0x02, CX
+	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
 	MOVQ   v0+24(FP), SI
-	LEAQ   (DX)(SI*4), SI
+	LEAQ   (CX)(SI*4), SI
 	MOVQ   v1+32(FP), DI
-	LEAQ   (DX)(DI*4), DI
+	LEAQ   (CX)(DI*4), R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
-	MOVQ   line+48(FP), R9
-	MOVQ   nline+56(FP), R10
-	TESTQ  R10, R10
+	MOVQ   line+48(FP), R10
+	MOVQ   nline+56(FP), R11
+	TESTQ  R11, R11
 	JEQ    store
 
 line:
-	MOVQ (R9), R8
-	LEAQ (SI)(R8*4), DX
-	LEAQ (DI)(R8*4), R8
-	MOVQ n+64(FP), R11
+	MOVQ (R10), R9
+	LEAQ (AX)(R9*4), CX
+	MOVQ 8(R10), R9
+	LEAQ (SI)(R9*4), DI
+	LEAQ (R8)(R9*4), R9
+	MOVQ n+64(FP), R12
 
 pixel:
-	VMOVUPS      (DX), Z2
-	VMOVUPS      (R8), Z3
-	VBROADCASTSS (AX), Z4
+	VMOVUPS      (DI), Z2
+	VMOVUPS      (R9), Z3
+	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
-	ADDQ         CX, AX
-	ADDQ         BX, DX
-	ADDQ         BX, R8
-	DECQ         R11
+	ADDQ         DX, CX
+	ADDQ         BX, DI
+	ADDQ         BX, R9
+	DECQ         R12
 	JNE          pixel
-	ADDQ         $0x08, R9
-	DECQ         R10
+	ADDQ         $0x10, R10
+	DECQ         R11
 	JNE          line
 
 store:

@@ -14,8 +14,9 @@ import "fmt"
 //go:generate go run -C ../asmgen ./conv -o ../tile
 
 const (
-	// Pixels is the size of a group: output pixels that follow each other in a line.
-	Pixels = 4
+	// Size is the size of a group of results: one pixel in pictures that follow
+	// each other.
+	Size = 4
 	// Groups is how many groups one call of Gather takes at most.
 	Groups = 3
 	// Cols is how many columns a vector has; a call takes one or two.
@@ -24,30 +25,36 @@ const (
 	Rows = 12
 )
 
-// Gather computes groups of pixels of a convolution by vecs × 16 channels:
+// A Segment is a run of values of the source that meet rows of the weights: X is
+// where it begins, beyond the group's own begin, and W its first row.
+type Segment struct{ X, W int }
+
+// Gather computes groups of results of a convolution by vecs × 16 channels:
 //
-//	y[out[g] + r·ldc + j] = max(floor, bias[j] + Σ_s Σ_{i<k} x[in[g] + r·lda + seg[s] + i] · w[s·k+i][j])
+//	y[out[g] + r·ldc + j] = max(floor, bias[j] + Σ_s Σ_{i<k} x[in[g] + r·lda + s.X + i] · w[s.W+i][j])
 //
-// for r < Pixels, g < len(in) ≤ Groups and j < 16·vecs. w has rows of 16·vecs
-// values. Up to the largest offset above, x and y must be readable and writable.
-func Gather(vecs int, x []float32, in []int, lda int, seg []int, k int, w, y []float32, out []int, ldc int, bias []float32, floor float32) {
-	n := vecs * Cols
-	if vecs < 1 || vecs > 2 || len(in) < 1 || len(in) > Groups || len(out) < len(in) || len(bias) < n || len(w) < len(seg)*k*n {
-		panic(fmt.Sprintf("tile: %d groups, %d offsets, %d vectors, %d weights, %d biases", len(in), len(out), vecs, len(w), len(bias)))
+// for r < Size, g < len(in) ≤ Groups, j < 16·vecs and all segments s. w has rows
+// of 16·vecs values. Up to the largest offset above, x, w and y must be there.
+func Gather(vecs int, x []float32, in []int, lda int, seg []Segment, k int, w, y []float32, out []int, ldc int, bias []float32, floor float32) {
+	if vecs < 1 || vecs > 2 || len(in) < 1 || len(in) > Groups || len(out) < len(in) || len(bias) < vecs*Cols {
+		panic(fmt.Sprintf("tile: %d groups, %d offsets, %d vectors, %d biases", len(in), len(out), vecs, len(bias)))
 	}
 	gather(vecs, x, in, lda, seg, k, w, y, out, ldc, bias, floor)
 }
 
-// Outer adds products of the channels of pixels with the windows that the pixels
-// see:
+// A Line is where a run of pixels begins on both sides of a convolution.
+type Line struct{ A, X int }
+
+// Outer adds products of the channels of pixels of one side with those of the
+// pixels of the other:
 //
-//	c[r·ldc + 16·v + j] += Σ_l Σ_{p<n} a[(l·n+p)·lda + r] · x[line[l] + p·ldx + at[v] + j]
+//	c[r·ldc + 16·v + j] += Σ_l Σ_{p<n} a[l.A + p·lda + r] · x[l.X + p·ldx + at[v] + j]
 //
-// for r < rows ≤ Rows, v < len(at) ≤ 2 and j < 16.
-func Outer(rows int, a []float32, lda int, x []float32, at []int, ldx int, line []int, n int, c []float32, ldc int) {
-	if rows < 1 || rows > Rows || len(at) < 1 || len(at) > 2 || n < 1 || len(c) < (rows-1)*ldc+len(at)*Cols ||
-		len(a) < (len(line)*n-1)*lda+rows {
-		panic(fmt.Sprintf("tile: %d rows, %d vectors, %d lines of %d in %d values, %d sums", rows, len(at), len(line), n, len(a), len(c)))
+// for r < rows, v < len(at) ≤ 2, j < 16 and all lines l. Up to the largest offset
+// above, a and x must be there.
+func Outer(rows int, a []float32, lda int, x []float32, at []int, ldx int, line []Line, n int, c []float32, ldc int) {
+	if rows < 1 || len(at) < 1 || len(at) > 2 || n < 1 || len(c) < (rows-1)*ldc+len(at)*Cols {
+		panic(fmt.Sprintf("tile: %d rows, %d vectors, lines of %d, %d sums", rows, len(at), n, len(c)))
 	}
 	outer(rows, a, lda, x, at, ldx, line, n, c, ldc)
 }

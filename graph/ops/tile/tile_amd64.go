@@ -5,24 +5,25 @@ import "x2vec/graph/ops/vec"
 // Available reports whether this machine has the inner loops.
 func Available() bool { return vec.Path() != "go" }
 
-func first[T any](s []T) *T {
+// first is the begin of a slice, or nil.
+func first(s []float32) *float32 {
 	if len(s) == 0 {
 		return nil
 	}
 	return &s[0]
 }
 
-func gather(vecs int, x []float32, in []int, lda int, seg []int, k int, w, y []float32, out []int, ldc int, bias []float32, floor float32) {
-	px, pin, ps, pw, py, po, pb := first(x), &in[0], first(seg), first(w), &y[0], &out[0], &bias[0]
+func gather(vecs int, x []float32, in []int, lda int, seg []Segment, k int, w, y []float32, out []int, ldc int, bias []float32, floor float32) {
+	px, pin, pw, py, po, pb := first(x), &in[0], first(w), &y[0], &out[0], &bias[0]
 	n := len(seg)
+	var ps *int
+	if n > 0 {
+		ps = &seg[0].X
+	}
 	if vec.Path() != "avx512" {
 		for g := range in {
 			for v := range vecs {
-				ww := w
-				if n > 0 {
-					ww = w[v*Cols:]
-				}
-				gather1x1AVX2(px, &in[g], lda, ps, n, k, first(ww), vecs*Cols, &y[v*Cols], &out[g], ldc, &bias[v*Cols], floor)
+				gather1x1AVX2(px, &in[g], lda, ps, n, k, first(w[v*Cols:]), vecs*Cols, &y[v*Cols], &out[g], ldc, &bias[v*Cols], floor)
 			}
 		}
 		return
@@ -46,7 +47,11 @@ func gather(vecs int, x []float32, in []int, lda int, seg []int, k int, w, y []f
 // heights are the numbers of rows that there is a function for.
 var heights = [...]int{12, 8, 4, 3, 2, 1}
 
-func outer(rows int, a []float32, lda int, x []float32, at []int, ldx int, line []int, n int, c []float32, ldc int) {
+// outer takes as many rows at a time as it can.
+func outer(rows int, a []float32, lda int, x []float32, at []int, ldx int, line []Line, n int, c []float32, ldc int) {
+	if len(line) == 0 {
+		return
+	}
 	wide := vec.Path() == "avx512"
 	for r := 0; r < rows; {
 		h := 0
@@ -66,8 +71,8 @@ func outer(rows int, a []float32, lda int, x []float32, at []int, ldx int, line 
 	}
 }
 
-func outerAVX512(rows int, a *float32, lda int, x *float32, at []int, ldx int, line []int, n int, c *float32, ldc int) {
-	l, nl := first(line), len(line)
+func outerAVX512(rows int, a *float32, lda int, x *float32, at []int, ldx int, line []Line, n int, c *float32, ldc int) {
+	l, nl := &line[0].A, len(line)
 	if len(at) == 1 {
 		v := at[0]
 		switch rows {
@@ -103,8 +108,8 @@ func outerAVX512(rows int, a *float32, lda int, x *float32, at []int, ldx int, l
 	}
 }
 
-func outerAVX2(rows int, a *float32, lda int, x *float32, v, ldx int, line []int, n int, c *float32, ldc int) {
-	l, nl := first(line), len(line)
+func outerAVX2(rows int, a *float32, lda int, x *float32, v, ldx int, line []Line, n int, c *float32, ldc int) {
+	l, nl := &line[0].A, len(line)
 	switch rows {
 	case 4:
 		outer4x1AVX2(a, lda, x, v, 0, ldx, l, nl, n, c, ldc)

@@ -148,8 +148,8 @@ func (g *generator) step(sum [][]reg.VecVirtual, row func(r int) Mem, col func(j
 	}
 }
 
-// gather writes the inner loop of a convolution: groups of 4 output pixels of
-// one line each, vecs × 16 output channels.
+// gather writes the inner loop of a convolution: groups of 4 pictures each,
+// vecs × 16 channels.
 func (g *generator) gather(groups, vecs int) {
 	g.begin(fmt.Sprintf("gather%dx%d", groups, vecs),
 		"is gather for that many groups and columns of 16.",
@@ -175,7 +175,7 @@ func (g *generator) gather(groups, vecs int) {
 			g.VMOVAPS(sum[0][j], sum[r][j])
 		}
 	}
-	seg, nseg, w, n := g.arg("seg"), g.arg("nseg"), g.arg("w"), g.GP64()
+	seg, nseg, w, n := g.arg("seg"), g.arg("nseg"), g.GP64(), g.GP64()
 	var ldw reg.Register
 	if !g.wide {
 		ldw = g.arg("ldw") // a panel of 32 columns is taken in halves
@@ -217,6 +217,13 @@ func (g *generator) gather(groups, vecs int) {
 	for i := range q {
 		g.LEAQ(Mem{Base: p[i], Index: t, Scale: 4}, q[i])
 	}
+	g.MOVQ(Mem{Base: seg, Disp: 8}, w)
+	if g.wide {
+		g.SHLQ(Imm(uint64(5+vecs)), w)
+	} else {
+		g.IMULQ(ldw, w)
+	}
+	g.ADDQ(g.address("w"), w)
 	g.MOVQ(g.address("k"), n)
 	g.Label("four")
 	g.CMPQ(n, Imm(4))
@@ -235,7 +242,7 @@ func (g *generator) gather(groups, vecs int) {
 	g.DECQ(n)
 	g.JMP(LabelRef("one"))
 	g.Label("next")
-	g.ADDQ(Imm(8), seg)
+	g.ADDQ(Imm(16), seg)
 	g.DECQ(nseg)
 	g.JNE(LabelRef("segment"))
 
@@ -264,11 +271,11 @@ func (g *generator) gather(groups, vecs int) {
 }
 
 // outer writes the inner loop of a convolution's gradient by its weights: rows
-// of one side's channels, vecs × 16 values of the other side's windows.
+// of one side's channels, vecs × 16 channels of the other side.
 func (g *generator) outer(rows, vecs int) {
 	sig := "func(a *float32, lda int, x *float32, v0 int, v1 int, ldx int, line *int, nline int, n int, c *float32, ldc int)"
 	g.begin(fmt.Sprintf("outer%dx%d", rows, vecs), "is outer for that many rows and columns of 16.", sig)
-	a, lda, x, ldx := g.arg("a"), g.arg("lda"), g.arg("x"), g.arg("ldx")
+	base, a, lda, x, ldx := g.arg("a"), g.GP64(), g.arg("lda"), g.arg("x"), g.arg("ldx")
 	g.SHLQ(Imm(2), lda)
 	g.SHLQ(Imm(2), ldx)
 	from, at := make([]reg.Register, vecs), make([]reg.Register, vecs)
@@ -290,6 +297,8 @@ func (g *generator) outer(rows, vecs int) {
 	g.Label("line")
 	t := g.GP64()
 	g.MOVQ(Mem{Base: line}, t)
+	g.LEAQ(Mem{Base: base, Index: t, Scale: 4}, a)
+	g.MOVQ(Mem{Base: line, Disp: 8}, t)
 	for i := range at {
 		g.LEAQ(Mem{Base: from[i], Index: t, Scale: 4}, at[i])
 	}
@@ -304,7 +313,7 @@ func (g *generator) outer(rows, vecs int) {
 	}
 	g.DECQ(n)
 	g.JNE(LabelRef("pixel"))
-	g.ADDQ(Imm(8), line)
+	g.ADDQ(Imm(16), line)
 	g.DECQ(nline)
 	g.JNE(LabelRef("line"))
 
