@@ -109,7 +109,7 @@ func TestGoldenSinCos2D(t *testing.T) {
 
 // smallViT is a vision transformer on pictures of 2x6x4.
 func smallViT() ViT {
-	return ViT{Patch: 2, Dim: 8, Depth: 2, Heads: 2, MLPRatio: 2, ClassToken: true, Pool: "mean", Positions: "sincos"}
+	return ViT{Patch: 2, Dim: 8, Depth: 2, Heads: 2, MLPRatio: 2, ClassToken: true, Pooling: "mean", Positions: "sincos"}
 }
 
 // Given all patches in another order, with their positions, the tokens are the
@@ -117,8 +117,8 @@ func smallViT() ViT {
 func TestViTPatchesInAnyOrder(t *testing.T) {
 	for _, e := range []ViT{
 		smallViT(),
-		{Patch: 2, Dim: 8, Depth: 1, Heads: 4, MLPRatio: 4, Pool: "mean", Positions: "learned"},
-		{Patch: 2, Dim: 8, Depth: 1, Heads: 1, MLPRatio: 1, ClassToken: true, Pool: "class", Positions: "learned"},
+		{Patch: 2, Dim: 8, Depth: 1, Heads: 4, MLPRatio: 4, Pooling: "mean", Positions: "learned"},
+		{Patch: 2, Dim: 8, Depth: 1, Heads: 1, MLPRatio: 1, ClassToken: true, Pooling: "class", Positions: "learned"},
 	} {
 		shape := []int{2, 6, 4}
 		if err := e.Check(shape); err != nil {
@@ -185,7 +185,7 @@ func TestViTPatchesInAnyOrder(t *testing.T) {
 			}
 			for k := range e.Dim {
 				w := mean[k]
-				if e.Pool == "class" {
+				if e.Pooling == "class" {
 					w = float64(want.Data[i*(lead+n)*e.Dim+k])
 				}
 				if d := float64(code.Data[i*e.Dim+k]) - w; !(d*d < 1e-10) {
@@ -239,7 +239,7 @@ func TestViTCheck(t *testing.T) {
 	if err := e.Check([]int{3, 32, 32}); err != nil {
 		t.Errorf("the defaults: %v", err)
 	}
-	bad := ViT{Patch: 5, Dim: 6, Depth: 0, Heads: 4, MLPRatio: -1, Pool: "class", Positions: "sincos", Dropout: 1}
+	bad := ViT{Patch: 5, Dim: 6, Depth: 0, Heads: 4, MLPRatio: -1, Pooling: "class", Positions: "sincos", Dropout: 1}
 	got := bad.Check([]int{3, 32, 32})
 	want := []string{
 		"patch: pictures of 32x32 cannot be cut into patches of 5x5",
@@ -253,7 +253,7 @@ func TestViTCheck(t *testing.T) {
 	if got == nil || got.Error() != strings.Join(want, "\n") {
 		t.Errorf("got\n%v\nwant\n%s", got, strings.Join(want, "\n"))
 	}
-	worse := ViT{Patch: 4, Dim: -8, Pool: "max", Positions: "none"}
+	worse := ViT{Patch: 4, Dim: -8, Pooling: "max", Positions: "none"}
 	for _, want := range []string{"dim: is -8", `pool: is "max", want mean or class`, `positions: is "none", want sincos or learned`} {
 		if err := worse.Check([]int{3, 32, 32}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)

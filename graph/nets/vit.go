@@ -15,7 +15,7 @@ import (
 
 func init() {
 	Register("vit", func() Encoder {
-		return &ViT{Patch: 4, Dim: 192, Depth: 6, Heads: 3, MLPRatio: 4, ClassToken: true, Pool: "mean", Positions: "sincos"}
+		return &ViT{Patch: 4, Dim: 192, Depth: 6, Heads: 3, MLPRatio: 4, ClassToken: true, Pooling: "mean", Positions: "sincos"}
 	})
 }
 
@@ -30,6 +30,8 @@ type Patched interface {
 	// The result is (B, lead+N, D): lead tokens that belong to no patch, such as a
 	// class token, then those of the patches.
 	EncodePatches(s *graph.Scope, grid ops.PatchGrid, patches, ids *G.Node) (tokens *G.Node, lead int)
+	// Pool makes tokens the code, (B, D), and taps it.
+	Pool(s *graph.Scope, tokens *G.Node, lead int) *G.Node
 }
 
 // ViT is a vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929), with
@@ -43,7 +45,7 @@ type ViT struct {
 	Heads      int     `toml:"heads"`       // of the attention; divides dim
 	MLPRatio   float64 `toml:"mlp_ratio"`   // width of the hidden layer of a block, in units of dim
 	ClassToken bool    `toml:"class_token"` // a learned token beside the patches
-	Pool       string  `toml:"pool"`        // mean: of the patches' tokens; class: the class token
+	Pooling    string  `toml:"pool"`        // mean: of the patches' tokens; class: the class token
 	Positions  string  `toml:"positions"`   // sincos: fixed, two-dimensional; learned
 	Dropout    float32 `toml:"dropout"`     // of what each half of a block adds, in training; 0 to below 1
 }
@@ -63,14 +65,14 @@ func (e *ViT) Check(shape []int) error {
 	} else if err := e.blocks().Check(e.Dim); err != nil {
 		errs = append(errs, err)
 	}
-	switch e.Pool {
+	switch e.Pooling {
 	case "mean":
 	case "class":
 		if !e.ClassToken {
 			bad(`pool: is "class", which needs class_token = true`)
 		}
 	default:
-		bad("pool: is %q, want mean or class", e.Pool)
+		bad("pool: is %q, want mean or class", e.Pooling)
 	}
 	switch e.Positions {
 	case "learned":
@@ -110,10 +112,15 @@ func (e *ViT) Encode(s *graph.Scope, x *G.Node) *G.Node {
 	}
 	patches := layers.Patchify(s, x, e.Patch)              // (B, T, P)
 	tokens, lead := e.EncodePatches(s, grid, patches, nil) // (B, lead+T, D)
-	if e.Pool == "class" {
+	return e.Pool(s, tokens, lead)                         // (B, D)
+}
+
+// Pool implements Patched.
+func (e *ViT) Pool(s *graph.Scope, tokens *G.Node, lead int) *G.Node {
+	if e.Pooling == "class" {
 		return s.Tap("code", layers.Token(s, tokens, 0)) // (B, D)
 	}
-	return s.Tap("code", layers.MeanTokens(s, tokens, lead, lead+grid.Patches())) // (B, D)
+	return s.Tap("code", layers.MeanTokens(s, tokens, lead, tokens.Shape()[1])) // (B, D)
 }
 
 // EncodePatches implements Patched. The parameters are patch_embed/weight, (D, P),
