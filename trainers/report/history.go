@@ -2,69 +2,93 @@ package report
 
 import (
 	"fmt"
-	"maps"
-	"slices"
+	"os"
 	"sort"
 	"strings"
 
 	"x2vec/trainers/eval"
+	"x2vec/trainers/runlog"
 )
 
 // history is what metrics.jsonl tells of a run.
-type history struct {
-	curves  map[string][]point // by field: loss, lr, …
-	events  []event
-	damaged int // lines that could not be read
+type history struct{ *runlog.History }
 
-	steps   int
-	epochs  float64
-	samples float64
-	seconds float64
+// buckets is how many points a curve has at most: about one for every two pixels.
+const buckets = 400
+
+// readHistory never gives nil: of a log that cannot be read nothing is known.
+func readHistory(path string) (history, error) {
+	h, err := runlog.ReadFile(path, buckets)
+	if err == nil && h.Lines == 0 && len(h.Events) == 0 && h.Damaged == 0 {
+		_, err = os.Stat(path) // one that does not exist reads as empty
+	}
+	if h == nil {
+		h = &runlog.History{}
+	}
+	return history{h}, err
 }
 
-// An event is a line that is not a measurement.
-type event struct {
-	kind   string // start, resume, eval, checkpoint, warning, early_stop, stop …
-	step   int
-	fields map[string]any
+// points are those of a curve, by its field.
+func (h history) points(field string) []point {
+	c := h.Curves[field]
+	if c == nil {
+		return nil
+	}
+	var out []point
+	for _, b := range c.Buckets() {
+		out = append(out, point{(b.First + b.Last) / 2, b.Mean, b.Min, b.Max})
+	}
+	if n := len(out); n > 0 { // where the run stands, not half a bucket before
+		out[n-1].step = c.Buckets()[n-1].Last
+	}
+	return out
 }
 
-func (e event) text(key string) string {
-	s, _ := e.fields[key].(string)
+// text is a field of an event in words.
+func text(e runlog.Event, key string) string {
+	s, _ := e.Fields[key].(string)
 	return s
 }
 
 // state goes by the last event that begins or ends something: a process that was
 // killed could not write any.
-func (h *history) state() state {
-	detail := fmt.Sprintf("%s steps, %s epochs, %s samples", number(float64(h.steps)), number(digits3(h.epochs)), number(h.samples))
-	if h.seconds > 0 {
-		detail += " in " + duration(h.seconds)
+func (h history) state() state {
+	var detail string
+	if m := h.Last; m != nil {
+		detail = fmt.Sprintf("%s steps, %s epochs, %s samples in %s",
+			number(float64(m.Step)), number(digits3(m.Epoch)), number(float64(m.Samples)), duration(m.Time))
 	}
-	for i := len(h.events) - 1; i >= 0; i-- {
-		switch e := h.events[i]; e.kind {
-		case "stop":
-			if r := e.text("reason"); r != "" && r != "complete" {
-				return state{"failed", "stopped", detail + ". " + sentence(r)}
+	for i := len(h.Events) - 1; i >= 0; i-- {
+		switch e := h.Events[i]; e.Event {
+		case runlog.Stop:
+			if r := text(e, "reason"); r != "" && r != "complete" {
+				return state{"failed", "stopped", join(detail, sentence(r))}
 			}
-			for _, early := range h.events {
-				if early.kind == "early_stop" {
-					return state{"done", "complete", detail + ". Ended early: " + early.text("reason") + "."}
+			for _, early := range h.Events {
+				if early.Event == runlog.EarlyStop {
+					return state{"done", "complete", join(detail, "Ended early: "+text(early, "reason")+".")}
 				}
 			}
 			return state{"done", "complete", detail}
-		case "start", "resume":
-			return state{"open", "no end recorded", detail + ". The run is still going on, or was killed."}
+		case runlog.Start, runlog.Resume:
+			return state{"open", "no end recorded", join(detail, "The run is still going on, or was killed.")}
 		}
 	}
-	if h.steps == 0 {
+	if h.Last == nil {
 		return state{"open", "not begun", ""}
 	}
 	return state{"open", "no end recorded", detail}
 }
 
-func sentence(s string) string {
-	return strings.ToUpper(s[:1]) + strings.TrimSuffix(s[1:], ".") + "."
+// sentence gives an error a capital and a full stop.
+func sentence(s string) string { return label(strings.TrimSuffix(s, ".")) + "." }
+
+// join puts sentences one behind the other; the first may be missing.
+func join(first, second string) string {
+	if first == "" {
+		return second
+	}
+	return first + ". " + second
 }
 
 // A measure is a field of the log that has a chart of its own.
@@ -84,7 +108,7 @@ var measures = []measure{
 const testLoss = "test loss"
 
 // charts draws the curves of the log and the figures of the evaluations.
-func (h *history) charts(results []eval.Result) []chart {
+func (h history) charts(results []eval.Result) []chart {
 	var out []chart
 	figures, names := figureCurves(results)
 	add := func(id, title, unit string, c, dots curve) {
@@ -102,7 +126,7 @@ func (h *history) charts(results []eval.Result) []chart {
 		if m.field == "loss" {
 			dots = curve{testLoss, figures[testLoss]}
 		}
-		add(m.field, m.title, m.unit, curve{m.title, h.curves[m.field]}, dots)
+		add(m.field, m.title, m.unit, curve{m.title, h.points(m.field)}, dots)
 	}
 	for _, name := range names {
 		if pts := figures[name]; name != testLoss && len(pts) > 1 {
@@ -110,14 +134,14 @@ func (h *history) charts(results []eval.Result) []chart {
 		}
 	}
 	var rest []string
-	for field := range h.curves {
+	for field := range h.Curves {
 		if !known[field] {
 			rest = append(rest, field)
 		}
 	}
 	sort.Strings(rest)
 	for _, field := range rest {
-		add("extra-"+field, field, "", curve{field, h.curves[field]}, curve{})
+		add("extra-"+field, field, "", curve{field, h.points(field)}, curve{})
 	}
 	return out
 }
@@ -139,19 +163,19 @@ func figureCurves(results []eval.Result) (curves map[string][]point, names []str
 }
 
 // timings are the figures of speed and memory.
-func (h *history) timings() []fact {
+func (h history) timings() []fact {
 	var out []fact
 	add := func(name, format string, a ...any) { out = append(out, fact{label(name), fmt.Sprintf(format, a...)}) }
-	if h.seconds > 0 {
-		add("training time", "%s", duration(h.seconds))
+	if h.Last != nil {
+		add("training time", "%s", duration(h.Last.Time))
 	}
-	if m, ok := median(h.curves["samples_per_s"]); ok {
+	if m, ok := median(h.points("samples_per_s")); ok {
 		add("throughput (median)", "%s samples/s", number(m))
 	}
-	if m, ok := median(h.curves["data_wait_ms"]); ok {
+	if m, ok := median(h.points("data_wait_ms")); ok {
 		add("waiting for data (median)", "%s ms a step", number(digits3(m)))
 	}
-	if pts := finite(h.curves["rss_mb"]); len(pts) > 0 {
+	if pts := finite(h.points("rss_mb")); len(pts) > 0 {
 		peak := pts[0].max
 		for _, p := range pts {
 			peak = max(peak, p.max)
@@ -159,8 +183,8 @@ func (h *history) timings() []fact {
 		add("memory (peak)", "%s MB", number(digits3(peak)))
 	}
 	n := 0
-	for _, e := range h.events {
-		if e.kind == "resume" {
+	for _, e := range h.Events {
+		if e.Event == runlog.Resume {
 			n++
 		}
 	}
@@ -190,16 +214,11 @@ func median(points []point) (float64, bool) {
 	return v[len(v)/2], true
 }
 
-// everyLine are the fields that every line has.
-var everyLine = []string{"event", "step", "time"}
-
 // environment is what the last process that worked on the run said of itself.
-func (h *history) environment() []fact {
-	for i := len(h.events) - 1; i >= 0; i-- {
-		if e := h.events[i]; e.kind == "start" || e.kind == "resume" {
-			said := maps.Clone(e.fields)
-			maps.DeleteFunc(said, func(k string, _ any) bool { return slices.Contains(everyLine, k) })
-			return facts("", said)
+func (h history) environment() []fact {
+	for i := len(h.Events) - 1; i >= 0; i-- {
+		if e := h.Events[i]; e.Event == runlog.Start || e.Event == runlog.Resume {
+			return facts("", e.Fields)
 		}
 	}
 	return nil
@@ -236,27 +255,27 @@ func facts(before string, fields map[string]any) []fact {
 const maxEvents = 40
 
 // happened tells what is worth knowing afterwards: warnings, resumptions, ends.
-func (h *history) happened() []fact {
+func (h history) happened() []fact {
 	var out []fact
-	for _, e := range h.events {
+	for _, e := range h.Events {
 		var said string
 		for _, key := range []string{"message", "text", "reason"} {
 			if said == "" {
-				said = e.text(key)
+				said = text(e, key)
 			}
 		}
-		switch e.kind {
-		case "warning", "early_stop":
-		case "resume":
+		switch e.Event {
+		case runlog.Warning, runlog.EarlyStop:
+		case runlog.Resume:
 			said = "the run was taken up again"
-		case "stop":
+		case runlog.Stop:
 			if said == "complete" {
 				continue
 			}
 		default:
 			continue
 		}
-		out = append(out, fact{fmt.Sprintf("Step %s, %s", number(float64(e.step)), strings.ReplaceAll(e.kind, "_", " ")), said})
+		out = append(out, fact{fmt.Sprintf("Step %s, %s", number(float64(e.Step)), strings.ReplaceAll(e.Event, "_", " ")), said})
 	}
 	if n := len(out) - maxEvents; n > 0 {
 		out = append([]fact{{"before", fmt.Sprintf("%d more", n)}}, out[n:]...)

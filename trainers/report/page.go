@@ -128,8 +128,8 @@ func gather(dir string) *page {
 	if err != nil {
 		p.fault(dir, err)
 	}
-	if h.damaged > 0 {
-		p.Faults = append(p.Faults, fmt.Sprintf("metrics.jsonl: %d lines are damaged and left out", h.damaged))
+	if h.Damaged > 0 {
+		p.Faults = append(p.Faults, fmt.Sprintf("metrics.jsonl: damaged lines left out: %d", h.Damaged))
 	}
 	results := p.readResults(dir)
 	samples, faults := readSamples(dir, results)
