@@ -86,7 +86,8 @@ func cutAfter(f *os.File, step int) error {
 	if end == info.Size() {
 		return nil
 	}
-	if err := f.Truncate(end); err != nil {
+	// By its name: on Windows a file that is open for appending cannot be cut.
+	if err := os.Truncate(f.Name(), end); err != nil {
 		return err
 	}
 	return f.Sync()
