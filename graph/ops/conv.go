@@ -130,8 +130,8 @@ type convolution struct {
 	transposed bool
 	bias       bool
 	act        Activation
-	forward    *sweep
-	backward   *sweep
+	forward    mover
+	backward   mover
 	weights    *weightGrad
 	out        picture
 	rows       int // pixels of the output

@@ -34,13 +34,16 @@ type weightGrad struct {
 
 // A lineSet is the lines of pixels of one block that see some taps.
 type lineSet struct {
-	taps  int // how many, side by side in the source
-	at    []int
-	first int // column of the first vector
+	at    []int // where vectors of what they see begin
+	first int   // column of the first vector
+	taps  []tapAt
 	line  []tile.Line
 	image int // lines of one picture
 	n     int // pixels of a line
 }
+
+// A tapAt is where the channels of one tap lie, in what is seen and in the sums.
+type tapAt struct{ x, col int }
 
 type gradRun struct {
 	dw, small, large []float32
@@ -65,16 +68,15 @@ func (l link) weightGrad() *weightGrad {
 	}
 	d.block = max(1, min((l.batch+gradParts-1)/gradParts, blockValues/(d.to.size()+l.small.size())))
 	d.col = make([]int, l.taps())
-	for y := range l.Kernel[0] {
-		if d.padded {
-			d.rowOfTaps(y)
-			continue
-		}
-		for x := range l.Kernel[1] {
-			d.tap(y, x)
+	if d.padded {
+		d.allTaps()
+	} else {
+		for y := range l.Kernel[0] {
+			for x := range l.Kernel[1] {
+				d.tap(y, x)
+			}
 		}
 	}
-	d.extent = 0
 	for _, s := range d.sets {
 		for _, ln := range s.line {
 			for _, at := range s.at {
@@ -95,29 +97,33 @@ func (l link) weightGrad() *weightGrad {
 // step is how far pixels of the large side lie apart that neighbours see.
 func (d *weightGrad) step() int { return d.Stride[1] * d.large.c }
 
-// rowOfTaps adds the taps of row y of the kernel, with margins: all pixels see them.
-func (d *weightGrad) rowOfTaps(y int) {
+// allTaps adds all taps at once: with margins, all pixels see them.
+func (d *weightGrad) allTaps() {
 	c := d.large.c
-	s := lineSet{taps: d.Kernel[1], first: d.width, n: d.small.w, image: d.small.h}
+	s := lineSet{n: d.small.w, image: d.small.h}
 	for i := range d.block {
 		for r := range d.small.h {
 			s.line = append(s.line, tile.Line{
 				A: (i*d.small.h + r) * d.small.w * d.small.c,
-				X: i*d.to.size() + (r*d.Stride[0]+y*d.Dilation[0])*d.to.w*c,
+				X: i*d.to.size() + r*d.Stride[0]*d.to.w*c,
 			})
 		}
 	}
-	for x := range d.Kernel[1] {
-		d.col[y*d.Kernel[1]+x] = d.width + x*c
+	for y := range d.Kernel[0] {
+		row := y * d.Dilation[0] * d.to.w * c
+		for x := range d.Kernel[1] {
+			d.col[y*d.Kernel[1]+x] = d.width + x*c
+			s.taps = append(s.taps, tapAt{row + x*c, d.width + x*c})
+		}
+		d.vectors(&s, row, d.Kernel[1]*c)
 	}
-	d.vectors(&s, d.Kernel[1]*c)
 	d.sets = append(d.sets, s)
 }
 
-// vectors adds those of k values.
-func (d *weightGrad) vectors(s *lineSet, k int) {
+// vectors adds those of k values that begin at x.
+func (d *weightGrad) vectors(s *lineSet, x, k int) {
 	for i := 0; i < k; i += tile.Cols {
-		s.at = append(s.at, i)
+		s.at = append(s.at, x+i)
 		d.width += tile.Cols
 	}
 }
@@ -126,9 +132,9 @@ func (d *weightGrad) vectors(s *lineSet, k int) {
 func (d *weightGrad) tap(ty, tx int) {
 	y0, y1 := d.through(ty, 0, d.small.h, d.large.h)
 	x0, x1 := d.through(tx, 1, d.small.w, d.large.w)
-	s := lineSet{taps: 1, first: d.width, n: x1 - x0, image: y1 - y0}
+	s := lineSet{first: d.width, n: x1 - x0, image: y1 - y0, taps: []tapAt{{0, d.width}}}
 	d.col[ty*d.Kernel[1]+tx] = d.width
-	d.vectors(&s, d.ch)
+	d.vectors(&s, 0, d.ch)
 	if s.n < 1 || s.image < 1 {
 		return // the sums stay zero
 	}
@@ -262,9 +268,9 @@ func (d *weightGrad) outer(s *lineSet, sums, a, x []float32, n, channels int) {
 // products is outer by way of blas, for other machines and to compare with: each
 // line is a product for each tap.
 func (d *weightGrad) products(s *lineSet, sums, a, x []float32, n, channels int) {
-	for t := range s.taps {
+	for _, t := range s.taps {
 		for _, l := range s.line[:n*s.image] {
-			blas.Serial(true, false, channels, d.ch, s.n, a[l.A:], d.small.c, x[l.X+t*d.ch:], d.step(), sums[s.first+t*d.ch:], d.width, true)
+			blas.Serial(true, false, channels, d.ch, s.n, a[l.A:], d.small.c, x[l.X+t.x:], d.step(), sums[t.col:], d.width, true)
 		}
 	}
 }

@@ -76,6 +76,15 @@ const (
 	panel = 2 * tile.Cols
 )
 
+// A mover computes one side of a link from the other.
+type mover interface {
+	// compute writes the results dst from src with weights w, plus bias where there
+	// is one, and no less than 0 if relu. after is called with ranges of values of
+	// finished pictures, on the goroutine that computed them if it can be; it may
+	// be nil.
+	compute(dst, src, w, bias []float32, relu bool, after func(lo, hi int))
+}
+
 // flat makes a picture of every pixel where each depends on one pixel alone.
 func (l link) flat() link {
 	if l.Kernel == [2]int{1, 1} && l.Stride == [2]int{1, 1} && l.Pad == [2]int{} {
@@ -87,8 +96,10 @@ func (l link) flat() link {
 
 // down is the sweep from the large side to the small one: pixel i sees pixel
 // stride·i + dilation·t − pad through tap t.
-func (l link) down() *sweep {
-	l = l.flat()
+func (l link) down() mover { return l.flat().straight() }
+
+// straight is down for pictures as they are.
+func (l link) straight() *sweep {
 	s := &sweep{batch: l.batch, groups: l.groups, src: l.large, dst: l.small, taps: l.taps()}
 	s.srcCh, s.dstCh = l.large.c/l.groups, l.small.c/l.groups
 	s.wSrc, s.wDst = s.taps, s.srcCh*s.taps
@@ -101,7 +112,10 @@ func (l link) down() *sweep {
 // up is the sweep from the small side to the large one, the other way round:
 // pixel i sees pixel (i + pad − dilation·t) / stride through tap t, if that is a
 // whole number.
-func (l link) up() *sweep {
+func (l link) up() mover {
+	if l.scatters() {
+		return l.scatter()
+	}
 	l = l.flat()
 	s := &sweep{batch: l.batch, groups: l.groups, src: l.small, dst: l.large, taps: l.taps()}
 	s.srcCh, s.dstCh = l.small.c/l.groups, l.large.c/l.groups
@@ -230,9 +244,7 @@ func (s *sweep) panel(g, j int) []float32 {
 	return s.packed[(g*s.panels()+j)*panel*rows:][:width*rows]
 }
 
-// compute writes the results dst from src with weights w, plus bias where there
-// is one, and no less than 0 if relu. after is called with ranges of finished
-// values, on the goroutine that computed them if it can be; it may be nil.
+// compute implements mover.
 func (s *sweep) compute(dst, src, w, bias []float32, relu bool, after func(lo, hi int)) {
 	r := &s.run
 	r.dst, r.src, r.w, r.relu, r.after = dst, src, w, relu, after
