@@ -42,6 +42,33 @@ func writeAtomic(d filesystem, path string, content func(io.Writer) error) error
 	return nil
 }
 
+// MakeDir makes a folder and those above it that are missing, so that they last:
+// each is synced into the one above.
+func MakeDir(path string) error { return makeDir(disk{}, filepath.Clean(path)) }
+
+func makeDir(d filesystem, path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil
+	}
+	parent := filepath.Dir(path)
+	if parent != path {
+		if err := makeDir(d, parent); err != nil {
+			return err
+		}
+	}
+	err := d.Mkdir(path)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		err = d.SyncDir(parent)
+	}
+	if info, statErr := os.Stat(path); err == nil && (statErr != nil || !info.IsDir()) {
+		err = errors.New("is a file, want a folder")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, cause(err))
+	}
+	return nil
+}
+
 // writeSynced makes a new file and returns once it is on the disk.
 func writeSynced(d filesystem, path string, content func(io.Writer) error) error {
 	f, err := d.Create(path)
@@ -78,8 +105,7 @@ func cause(err error) error {
 // A filesystem is what writing needs of the disk. Tests put one in its place
 // that stops at any point.
 type filesystem interface {
-	// MkdirAll makes a folder and those above it.
-	MkdirAll(path string) error
+	Mkdir(path string) error
 	// Create makes a file that must not exist yet.
 	Create(path string) (file, error)
 	Rename(from, to string) error
@@ -96,7 +122,7 @@ type file interface {
 
 type disk struct{}
 
-func (disk) MkdirAll(path string) error { return os.MkdirAll(path, 0o777) }
+func (disk) Mkdir(path string) error { return os.Mkdir(path, 0o777) }
 
 func (disk) Create(path string) (file, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -113,13 +112,7 @@ func readHolder(path string) (h Holder) {
 	if err != nil || json.Unmarshal(text, &h) != nil {
 		return Holder{}
 	}
-	// It is shown on a terminal.
-	h.Host = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, h.Host)
+	h.Host = printable(h.Host)
 	return h
 }
 

@@ -68,28 +68,37 @@ func (d Diff) Err() error {
 	}
 	list(len(d.Shapes), func(i int) string {
 		r := d.Shapes[i]
-		return fmt.Sprintf("%s: is %s in the checkpoint, the model wants %s", r.Name, shapeText(r.Have), shapeText(r.Want))
+		return fmt.Sprintf("%s: is %s in the checkpoint, the model wants %s", printable(r.Name), shapeText(r.Have), shapeText(r.Want))
 	}, "of another shape")
 	list(len(d.Missing), func(i int) string {
 		a := d.Missing[i]
-		text := fmt.Sprintf("%s %s: is not in the checkpoint", a.Name, shapeText(a.Shape))
+		text := fmt.Sprintf("%s %s: is not in the checkpoint", printable(a.Name), shapeText(a.Shape))
 		if near, ok := nearest(a, d.Extra); ok {
-			text += fmt.Sprintf("; is %s %s meant?", near.Name, shapeText(near.Shape))
+			text += fmt.Sprintf("; is %s %s meant?", printable(near.Name), shapeText(near.Shape))
 		}
 		return text
 	}, "that are not in the checkpoint")
 	list(len(d.Extra), func(i int) string {
-		return fmt.Sprintf("%s %s: is in the checkpoint, but not in the model", d.Extra[i].Name, shapeText(d.Extra[i].Shape))
+		return fmt.Sprintf("%s %s: is in the checkpoint, but not in the model", printable(d.Extra[i].Name), shapeText(d.Extra[i].Shape))
 	}, "that are not in the model")
 	return errors.Join(errs...)
 }
 
+// Bounds of the search for a name that was meant: the time is their product.
+const (
+	maxGuesses = 4096
+	maxGuessed = 400 // bytes of both names
+)
+
 // nearest is the array whose name is most like a's, one of the same shape where
 // two are equally near, and whether it is near at all: at most half of the
-// letters differ.
+// letters differ. Among very many, or very long names, it does not look at all.
 func nearest(a Array, among []Array) (Array, bool) {
 	best, bestCost := -1, 0
-	for i, b := range among {
+	for i, b := range among[:min(len(among), maxGuesses)] {
+		if len(a.Name)+len(b.Name) > maxGuessed {
+			continue
+		}
 		cost := 2 * levenshtein.ComputeDistance(a.Name, b.Name)
 		if cost > max(len(a.Name), len(b.Name)) {
 			continue

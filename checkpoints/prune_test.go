@@ -151,6 +151,12 @@ scale []: is in the checkpoint, but not in the model`
 	if err := far.Err(); err == nil || strings.Contains(err.Error(), "meant") {
 		t.Errorf("%v", err)
 	}
+	// What a hostile file calls its arrays is cut and cleaned, and costs no time.
+	long := strings.Repeat("\x1b", 1<<20)
+	hostile := Match([]Array{array(long + "a")}, []Array{array(long + "b")})
+	if err := hostile.Err(); err == nil || strings.Contains(err.Error(), "\x1b") || len(err.Error()) > 1000 {
+		t.Errorf("%.100q", err)
+	}
 	// A whole other model is counted, not listed.
 	many := make([]Array, 100)
 	for i := range many {

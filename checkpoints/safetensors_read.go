@@ -1,22 +1,23 @@
 package checkpoints
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"slices"
-	"strconv"
-	"unicode/utf8"
 )
 
-// maxDims bounds the dimensions of a tensor; PyTorch allows 64.
-const maxDims = 64
+const (
+	// maxDims bounds the dimensions of a tensor; PyTorch allows 64.
+	maxDims = 64
+	// maxMembers bounds the tensors of a file, and with them the time that its
+	// header takes: a second or two. The format has no such limit.
+	maxMembers = 1 << 17
+)
 
 // A File is what a safetensors file holds.
 type File struct {
@@ -72,7 +73,7 @@ func DecodeSafetensors(r io.Reader, size int64) (*File, error) {
 	f := &File{Meta: meta, Arrays: make([]Array, len(layout)), index: make(map[string]int, len(layout))}
 	for i, t := range layout {
 		if f.Arrays[i], err = t.read(r); err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", t.name, err)
+			return nil, fmt.Errorf("tensor %.100q: %w", t.name, err)
 		}
 		f.index[t.name] = i
 	}
@@ -136,15 +137,15 @@ func readLayout(r io.Reader, size int64) ([]tensorInfo, map[string]string, error
 	for _, t := range tensors {
 		switch elements, ok := elements(t.shape); {
 		case !ok:
-			return nil, nil, fmt.Errorf("tensor %q: shape %v is negative or too large", t.name, t.shape)
+			return nil, nil, fmt.Errorf("tensor %.100q: shape %v is negative or too large", t.name, t.shape)
 		case t.end < t.begin || t.end-t.begin != int64(elements)*int64(t.dtype.size()):
-			return nil, nil, fmt.Errorf("tensor %q: offsets %d to %d do not hold %v of %s", t.name, t.begin, t.end, t.shape, t.dtype)
+			return nil, nil, fmt.Errorf("tensor %.100q: offsets %d to %d do not hold %v of %s", t.name, t.begin, t.end, t.shape, t.dtype)
 		case t.begin < at:
-			return nil, nil, fmt.Errorf("tensor %q: begins at %d, inside the one before it, which ends at %d", t.name, t.begin, at)
+			return nil, nil, fmt.Errorf("tensor %.100q: begins at %d, inside the one before it, which ends at %d", t.name, t.begin, at)
 		case t.begin > at:
-			return nil, nil, fmt.Errorf("tensor %q: begins at %d, leaving a gap after %d", t.name, t.begin, at)
+			return nil, nil, fmt.Errorf("tensor %.100q: begins at %d, leaving a gap after %d", t.name, t.begin, at)
 		case t.end > data:
-			return nil, nil, fmt.Errorf("cut off: tensor %q ends at %d, the data at %d", t.name, t.end, data)
+			return nil, nil, fmt.Errorf("cut off: tensor %.100q ends at %d, the data at %d", t.name, t.end, data)
 		}
 		at = t.end
 	}
@@ -152,167 +153,6 @@ func readLayout(r io.Reader, size int64) ([]tensorInfo, map[string]string, error
 		return nil, nil, fmt.Errorf("the tensors end at %d, the data at %d", at, data)
 	}
 	return tensors, meta, nil
-}
-
-// parseHeader reads the JSON token by token: encoding/json alone would let
-// names stand twice and take "DType" for "dtype".
-func parseHeader(header []byte) ([]tensorInfo, map[string]string, error) {
-	if !utf8.Valid(header) {
-		return nil, nil, errors.New("is not valid UTF-8")
-	}
-	if len(header) == 0 || header[0] != '{' {
-		return nil, nil, errors.New("does not begin with {")
-	}
-	p := headerParser{json.NewDecoder(bytes.NewReader(header))}
-	p.dec.UseNumber()
-	var tensors []tensorInfo
-	var meta map[string]string
-	seen := make(map[string]bool)
-	err := p.object(func(name string) (err error) {
-		if seen[name] {
-			return fmt.Errorf("%q stands there twice", name)
-		}
-		seen[name] = true
-		if name == metadataKey {
-			meta, err = p.metadata()
-			return err
-		}
-		t, err := p.tensor(name)
-		if err != nil {
-			return fmt.Errorf("tensor %q: %w", name, err)
-		}
-		tensors = append(tensors, t)
-		return nil
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	if rest := bytes.TrimLeft(header[p.dec.InputOffset():], " "); len(rest) > 0 {
-		return nil, nil, fmt.Errorf("goes on after its end with %q", rest[:min(len(rest), 16)])
-	}
-	return tensors, meta, nil
-}
-
-type headerParser struct{ dec *json.Decoder }
-
-// object reads { … } and calls member after each key, to read its value.
-func (p headerParser) object(member func(key string) error) error {
-	if err := p.delim('{'); err != nil {
-		return err
-	}
-	for p.dec.More() {
-		token, err := p.dec.Token()
-		if err != nil {
-			return cutOff(err)
-		}
-		key, ok := token.(string)
-		if !ok {
-			return fmt.Errorf("%v where a name belongs", token)
-		}
-		if err := member(key); err != nil {
-			return err
-		}
-	}
-	return p.delim('}')
-}
-
-func (p headerParser) delim(want json.Delim) error {
-	token, err := p.dec.Token()
-	if err != nil {
-		return cutOff(err)
-	}
-	if token != want {
-		return fmt.Errorf("%v where %v belongs", token, want)
-	}
-	return nil
-}
-
-func (p headerParser) string() (string, error) {
-	token, err := p.dec.Token()
-	if err != nil {
-		return "", cutOff(err)
-	}
-	s, ok := token.(string)
-	if !ok {
-		return "", fmt.Errorf("%v where a text belongs", token)
-	}
-	return s, nil
-}
-
-// numbers reads a list of at most max whole numbers.
-func (p headerParser) numbers(max int) ([]int64, error) {
-	if err := p.delim('['); err != nil {
-		return nil, err
-	}
-	list := []int64{}
-	for p.dec.More() {
-		if len(list) == max {
-			return nil, fmt.Errorf("more than %d numbers in a list", max)
-		}
-		token, err := p.dec.Token()
-		if err != nil {
-			return nil, cutOff(err)
-		}
-		number, ok := token.(json.Number)
-		if !ok {
-			return nil, fmt.Errorf("%v where a number belongs", token)
-		}
-		v, err := strconv.ParseInt(number.String(), 10, 64)
-		if err != nil || v < 0 || v > math.MaxInt {
-			return nil, fmt.Errorf("%s where a size belongs", number)
-		}
-		list = append(list, v)
-	}
-	return list, p.delim(']')
-}
-
-func (p headerParser) metadata() (map[string]string, error) {
-	meta := make(map[string]string)
-	err := p.object(func(key string) (err error) {
-		if _, ok := meta[key]; ok {
-			return fmt.Errorf("%q stands there twice", key)
-		}
-		meta[key], err = p.string()
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", metadataKey, err)
-	}
-	return meta, nil
-}
-
-func (p headerParser) tensor(name string) (tensorInfo, error) {
-	t := tensorInfo{name: name}
-	var shape, offsets []int64
-	err := p.object(func(key string) (err error) {
-		switch {
-		case key == "dtype" && t.dtype == "":
-			var dtype string
-			dtype, err = p.string()
-			if t.dtype = DType(dtype); err == nil && t.dtype.size() == 0 {
-				err = fmt.Errorf("dtype %q; F64, F32, F16, BF16, I64, I32, U8 and BOOL are read", dtype)
-			}
-		case key == "shape" && shape == nil:
-			shape, err = p.numbers(maxDims)
-		case key == "data_offsets" && offsets == nil:
-			offsets, err = p.numbers(2)
-		default:
-			err = fmt.Errorf("%q is unknown or stands there twice", key)
-		}
-		return err
-	})
-	if err != nil {
-		return t, err
-	}
-	if t.dtype == "" || shape == nil || len(offsets) != 2 {
-		return t, errors.New("want dtype, shape and two data_offsets")
-	}
-	t.shape = make([]int, len(shape))
-	for i, d := range shape {
-		t.shape[i] = int(d)
-	}
-	t.begin, t.end = offsets[0], offsets[1]
-	return t, nil
 }
 
 // read reads the tensor's data, which are the next of r.

@@ -66,6 +66,9 @@ func safetensorsHeader(arrays []Array, meta map[string]string) ([]byte, error) {
 		}
 		fmt.Fprintf(&h, "%q:%s", metadataKey, compactJSON(meta))
 	}
+	if len(arrays) >= maxMembers || len(meta) > maxMembers {
+		return nil, fmt.Errorf("%d arrays and %d metadata, at most %d are read again", len(arrays), len(meta), maxMembers-1)
+	}
 	seen := make(map[string]bool, len(arrays))
 	offset := 0
 	for _, a := range arrays {

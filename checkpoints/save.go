@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -102,12 +101,10 @@ func (s *Snapshot) parts() ([]part, error) {
 // prepare makes the store's folder and puts right what an earlier Save or Prune
 // could not end.
 func (s *Store) prepare() error {
-	list, err := os.ReadDir(s.dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = s.disk.MkdirAll(s.dir); err == nil {
-			err = s.disk.SyncDir(filepath.Dir(s.dir))
-		}
+	if err := makeDir(s.disk, s.dir); err != nil {
+		return err
 	}
+	list, err := os.ReadDir(s.dir)
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.dir, cause(err))
 	}
@@ -149,7 +146,7 @@ func (s *Store) remove(path, name string) error {
 // write fills a new folder: all parts side by side, since checksums and syncing
 // take the time, and then the manifest.
 func (s *Store) write(folder string, parts []part, snap *Snapshot) error {
-	if err := s.disk.MkdirAll(folder); err != nil {
+	if err := s.disk.Mkdir(folder); err != nil {
 		return fmt.Errorf("%s: %w", folder, cause(err))
 	}
 	m := &manifest{

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"strings"
+	"unicode"
 )
 
 // Version is the newest format of a checkpoint that this program writes and
@@ -215,6 +216,18 @@ func (e *VersionError) Error() string {
 	return fmt.Sprintf("%s: format version %d, written%s; this program reads versions 1 to %d: use a newer one", e.File, e.Have, by, Version)
 }
 
+// printable makes a text out of a file fit for a terminal: no control characters,
+// not longer than a line or two.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, s)
+	return fmt.Sprintf("%.200s", s)
+}
+
 // checkVersion looks at the version alone, since all else may mean something
 // different in another one.
 func checkVersion(b []byte) error {
@@ -226,7 +239,7 @@ func checkVersion(b []byte) error {
 		return plainJSON(err)
 	}
 	if v.Version > Version {
-		return &VersionError{Have: v.Version, Program: v.Program}
+		return &VersionError{Have: v.Version, Program: printable(v.Program)}
 	}
 	if v.Version < 1 {
 		return fmt.Errorf("version is %d, want 1 to %d", v.Version, Version)

@@ -53,7 +53,7 @@ func Open(dir string) (*Store, error) {
 	case !info.IsDir():
 		return nil, fmt.Errorf("%s: is a file; want a folder of checkpoints", dir)
 	}
-	return &Store{Program: "x2vec", dir: dir, disk: disk{}, now: time.Now, good: map[int]bool{}, saved: -1}, nil
+	return &Store{Program: "x2vec", dir: filepath.Clean(dir), disk: disk{}, now: time.Now, good: map[int]bool{}, saved: -1}, nil
 }
 
 // An Info describes a checkpoint without reading its arrays.
@@ -93,7 +93,7 @@ func describe(e entry) Info {
 		info.Err = err
 		return info
 	}
-	info.Time, info.Program, info.Metrics = m.Time, m.Program, m.Metrics
+	info.Time, info.Program, info.Metrics = m.Time, printable(m.Program), m.Metrics
 	var errs []error
 	for _, f := range m.Files {
 		info.Bytes += f.Size
