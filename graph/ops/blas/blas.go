@@ -6,6 +6,11 @@
 // chooses and Name tells. Whatever is in use, the result does not depend on the
 // number of threads.
 //
+// The build tag nodlopen leaves out the loading of libraries, for a program that
+// is linked statically. The kernels of another platform are then tested by, say,
+//
+//	CGO_ENABLED=0 GOARCH=arm64 go test -tags nodlopen -exec qemu-aarch64 ./graph/ops/par ./graph/ops/blas
+//
 // Arguments that do not fit together are a mistake of the calling program: every
 // function checks them before any memory is touched and panics with a sentence.
 // C must not overlap A or B.

@@ -1,11 +1,11 @@
-//go:build !windows && !((darwin || freebsd || linux) && (amd64 || arm64))
+//go:build !windows && (nodlopen || !((darwin || freebsd || linux) && (amd64 || arm64)))
 
 package blas
 
 import "errors"
 
 func open(string) (uintptr, string, error) {
-	return 0, "", errors.New("libraries cannot be loaded on this platform")
+	return 0, "", errors.New("this build cannot load libraries")
 }
 
 func call(uintptr, ...uintptr) {}

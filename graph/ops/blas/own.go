@@ -48,6 +48,7 @@ func slab(k int) int {
 // work is the memory of one goroutine within a product.
 type work struct {
 	packed []float32
+	strip  [slabK*16 + maxRows*16]float32 // (k, vector), or (rows, slabK+16)
 	tile   [maxTile]float32
 }
 
@@ -113,16 +114,19 @@ func (kn *kernels) tiles(o *operands, w *work, k0, k1, i0, i1, j0, j1 int, b []f
 		if o.ta {
 			at = k0*o.lda + i
 		}
-		a := &o.a[at]
+		a, lda := &o.a[at], o.lda
+		if j1-j0 >= 2*nr && conflicts(o) {
+			a, lda = kn.copyStrip(w, o, k0, k1, i, mr)
+		}
 		for p, j := 0, j0; j < j1; p, j = p+1, j+nr {
 			cols := min(nr, j1-j)
 			nv := (cols + kn.vector - 1) / kn.vector
 			c := o.c[i*o.ldc+j:]
 			if cols == nv*kn.vector {
-				form[nv-1][mr](k1-k0, a, o.lda, &b[p*stride], ldb, &c[0], o.ldc, !fresh)
+				form[nv-1][mr](k1-k0, a, lda, &b[p*stride], ldb, &c[0], o.ldc, !fresh)
 				continue
 			}
-			form[nv-1][mr](k1-k0, a, o.lda, &b[p*stride], ldb, &w.tile[0], nr, false)
+			form[nv-1][mr](k1-k0, a, lda, &b[p*stride], ldb, &w.tile[0], nr, false)
 			for r := range mr {
 				d, t := c[r*o.ldc:][:cols], w.tile[r*nr:][:cols]
 				if fresh {
@@ -135,6 +139,41 @@ func (kn *kernels) tiles(o *operands, w *work, k0, k1, i0, i1, j0, j1 int, b []f
 			}
 		}
 	}
+}
+
+// conflicts tells whether a strip of A falls into so few sets of a cache that it
+// does not stay there: 14 rows at multiples of 2 KiB in the first level, hundreds
+// of pieces of rows at multiples of 4 KiB in the second.
+func conflicts(o *operands) bool {
+	if o.ta {
+		return o.lda%1024 == 0
+	}
+	return o.lda%512 == 0
+}
+
+// copyStrip copies rows i to i+mr-1, columns k0 to k1-1, of op(A) to where its rows
+// do not fall into the same few sets of the cache, and returns them with their stride.
+func (kn *kernels) copyStrip(w *work, o *operands, k0, k1, i, mr int) (*float32, int) {
+	n := k1 - k0
+	if !o.ta {
+		const ld = slabK + 16
+		for r := range mr {
+			copy(w.strip[r*ld:][:n], o.a[(i+r)*o.lda+k0:])
+		}
+		return &w.strip[0], ld
+	}
+	ld := kn.vector
+	whole := n // rows that a vector may be read from
+	for whole > 0 && (k0+whole-1)*o.lda+i+ld > len(o.a) {
+		whole--
+	}
+	if whole > 0 {
+		kn.copyRows[0](whole, &o.a[k0*o.lda+i], o.lda, &w.strip[0], ld)
+	}
+	for l := whole; l < n; l++ {
+		copy(w.strip[l*ld:][:mr], o.a[(k0+l)*o.lda+i:])
+	}
+	return &w.strip[0], ld
 }
 
 // serial computes a product on the calling goroutine.
@@ -163,13 +202,25 @@ func (kn *kernels) columns(o *operands) {
 				kn.tiles(o, w, k0, k1, 0, o.m, j0, j1, o.b[k0*o.ldb+j0:], nr, o.ldb, k0 == 0 && !o.add)
 				continue
 			}
-			for p, j := 0, j0; j < j1; p, j = p+1, j+nr {
-				kn.pack(w.packed[p*kb*nr:], o, k0, k1, j, min(nr, j1-j))
-			}
+			kn.packBlock(w.packed, o, k0, k1, kb, j0, j1)
 			kn.tiles(o, w, k0, k1, 0, o.m, j0, j1, w.packed, kb*nr, nr, k0 == 0 && !o.add)
 		}
 	}
 	works.Put(w)
+}
+
+// packBlock packs columns j0 to j1-1, panels of kb rows. Where the rows of B lie
+// along n it takes a few of them at a time, so that memory is read in long pieces.
+func (kn *kernels) packBlock(dst []float32, o *operands, k0, k1, kb, j0, j1 int) {
+	nr, step := kn.panel(), 32
+	if o.tb {
+		step = k1 - k0
+	}
+	for k := k0; k < k1; k += step {
+		for p, j := 0, j0; j < j1; p, j = p+1, j+nr {
+			kn.pack(dst[p*kb*nr+(k-k0)*nr:], o, k, min(k1, k+step), j, min(nr, j1-j))
+		}
+	}
 }
 
 // shared is one product that several goroutines work on.
@@ -216,7 +267,8 @@ func (kn *kernels) all(o operands, after func(lo, hi int)) {
 		return
 	}
 	threads := par.Threads()
-	if o.flops() < forkFlops || (threads == 1 && after == nil) {
+	// On one thread too, blocks of rows keep a large A in the caches.
+	if o.flops() < forkFlops || (threads == 1 && after == nil && o.m*o.k <= 1<<18) {
 		kn.columns(&o)
 		if after != nil {
 			after(0, o.m)

@@ -30,6 +30,9 @@ func TestUsePassesOverWhatDoesNotWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	missing := filepath.Join(t.TempDir(), "none.so")
+	if _, _, err := open(missing); strings.Contains(err.Error(), "this build") {
+		t.Skip(err)
+	}
 	for file, want := range map[string]string{broken: "is passed over", missing: "not found"} {
 		err := Use(file)
 		if err == nil || !strings.Contains(err.Error(), file) || strings.Contains(err.Error(), "\n") {
