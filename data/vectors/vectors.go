@@ -1,0 +1,293 @@
+// Package vectors reads and writes files of word vectors, as the programs that
+// make and use them do: word2vec's text and binary form, fastText's .vec, which is
+// word2vec's text, and GloVe's text, which lacks the first line.
+package vectors
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Vectors are words with a vector each, in the order of the file, which is that
+// of their frequency in most files.
+type Vectors struct {
+	Words []string
+	Dim   int
+
+	data  []float32      // (len(Words), Dim), or nil for
+	raw   []byte         // the file, in which
+	at    []int64        // the vectors begin here
+	free  func() error   // of raw
+	index map[string]int // of Words
+}
+
+// New takes words, all different, and their vectors (len(words), dim), which it
+// keeps.
+func New(words []string, dim int, data []float32) (*Vectors, error) {
+	if dim < 1 || len(data) != len(words)*dim {
+		return nil, fmt.Errorf("%d values for %d words with vectors of %d", len(data), len(words), dim)
+	}
+	v := &Vectors{Words: words, Dim: dim, data: data}
+	return v, v.number()
+}
+
+// number finds the words that are there twice.
+func (v *Vectors) number() error {
+	v.index = make(map[string]int, len(v.Words))
+	for i, w := range v.Words {
+		if first, ok := v.index[w]; ok {
+			return fmt.Errorf("word %q is there twice, as number %d and %d", w, first+1, i+1)
+		}
+		v.index[w] = i
+	}
+	return nil
+}
+
+// Len is the number of words.
+func (v *Vectors) Len() int { return len(v.Words) }
+
+// Find gives the number of a word.
+func (v *Vectors) Find(word string) (int, bool) {
+	i, ok := v.index[word]
+	return i, ok
+}
+
+// Vector copies that of word i to dst, which has room for Dim values.
+func (v *Vectors) Vector(i int, dst []float32) {
+	if v.raw != nil {
+		decode(dst[:v.Dim], v.raw[v.at[i]:])
+		return
+	}
+	copy(dst[:v.Dim], v.data[i*v.Dim:])
+}
+
+// Close gives the file back that the vectors are read from. They cannot be used
+// afterwards.
+func (v *Vectors) Close() error {
+	if v.free == nil {
+		return nil
+	}
+	err := v.free()
+	v.raw, v.at, v.free = nil, nil, nil
+	return err
+}
+
+// Bounds of what a file can make its reader hold, beside the file itself.
+const (
+	maxDim  = 1 << 16
+	maxWord = 1 << 12 // bytes of a word
+)
+
+// Formats are the forms in which vectors are written.
+var Formats = []string{"text", "binary", "glove"}
+
+// Open reads a file of vectors, whatever its form. A large one is not copied into
+// memory but mapped, and its vectors decoded when they are asked for.
+func Open(path string) (*Vectors, error) {
+	raw, free, err := mapped(path)
+	if err != nil {
+		return nil, err
+	}
+	v, err := Parse(raw)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), free())
+	}
+	if v.raw == nil {
+		return v, free()
+	}
+	v.free = free
+	return v, nil
+}
+
+// Parse reads vectors from a file's bytes. Those of the binary form stay there:
+// raw must not be changed.
+func Parse(raw []byte) (*Vectors, error) {
+	line, _, _ := bytes.Cut(raw[:min(len(raw), 1<<20)], []byte("\n"))
+	fields := bytes.Fields(line)
+	if len(fields) == 0 {
+		return nil, errors.New("is empty where word vectors begin with a line of two numbers or with a word and its vector")
+	}
+	if len(fields) == 2 {
+		n, okN := whole(fields[0])
+		dim, okDim := whole(fields[1])
+		if okN && okDim {
+			return withHeader(raw[min(len(line)+1, len(raw)):], n, dim)
+		}
+	}
+	return parseText(raw, -1, len(fields)-1, 1)
+}
+
+func withHeader(body []byte, n, dim int) (*Vectors, error) {
+	if dim < 1 || dim > maxDim {
+		return nil, fmt.Errorf("the first line says vectors of %d values, want 1 to %d", dim, maxDim)
+	}
+	if n > (len(body)+1)/(2+2*dim) { // a value takes a space and a digit, or four bytes
+		return nil, fmt.Errorf("the first line says %d words, and %d bytes follow", n, len(body))
+	}
+	if isText(body, dim) {
+		return parseText(body, n, dim, 2)
+	}
+	return parseBinary(body, n, dim)
+}
+
+// isText tells text from binary by the first vector: a line of numbers.
+func isText(body []byte, dim int) bool {
+	line, _, _ := bytes.Cut(body[:min(len(body), maxWord+32*dim)], []byte("\n"))
+	fields := bytes.Fields(line)
+	if len(fields) < 2 {
+		return false
+	}
+	for _, f := range fields[1:] {
+		if _, ok := number(f); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// parseBinary reads: a word, a space, dim values, and mostly a line's end.
+func parseBinary(body []byte, n, dim int) (*Vectors, error) {
+	v := &Vectors{Dim: dim, raw: body, Words: make([]string, 0, n), at: make([]int64, 0, n)}
+	at := 0
+	for i := range n {
+		for at < len(body) && (body[at] == '\n' || body[at] == '\r') {
+			at++
+		}
+		end := bytes.IndexByte(body[at:min(len(body), at+maxWord+1)], ' ')
+		switch {
+		case at == len(body):
+			return nil, fmt.Errorf("ends after %d of %d words", i, n)
+		case end < 0:
+			return nil, fmt.Errorf("word %d of %d: no space within %d bytes of its beginning: damaged, or vectors of another size than %d", i+1, n, maxWord, dim)
+		case end == 0:
+			return nil, fmt.Errorf("word %d of %d is empty", i+1, n)
+		}
+		v.Words = append(v.Words, strings.ToValidUTF8(string(body[at:at+end]), "\ufffd"))
+		at += end + 1
+		if len(body)-at < 4*dim {
+			return nil, fmt.Errorf("ends within the vector of word %d of %d, %q", i+1, n, v.Words[i])
+		}
+		v.at = append(v.at, int64(at))
+		at += 4 * dim
+	}
+	if rest := bytes.TrimSpace(body[at:]); len(rest) > 0 {
+		return nil, fmt.Errorf("%d bytes follow its %d words", len(rest), n)
+	}
+	x := make([]float32, dim)
+	for i := range v.Words { // the first and the last tell a wrong size
+		if i > 0 && i < n-1 {
+			continue
+		}
+		v.Vector(i, x)
+		if !finite(x) {
+			return nil, fmt.Errorf("word %d, %q: a value is not finite", i+1, v.Words[i])
+		}
+	}
+	return v, v.number()
+}
+
+// parseText reads lines of a word and dim numbers, n of them where that is known.
+// first is the number of the first line, for errors.
+func parseText(body []byte, n, dim, first int) (*Vectors, error) {
+	if dim < 1 || dim > maxDim {
+		return nil, fmt.Errorf("line %d has %d values after its word, want 1 to %d", first, dim, maxDim)
+	}
+	v := &Vectors{Dim: dim}
+	if n > 0 {
+		v.Words, v.data = make([]string, 0, n), make([]float32, 0, n*dim)
+	}
+	for i := first; len(body) > 0; i++ {
+		line, rest, _ := bytes.Cut(body, []byte("\n"))
+		body = rest
+		line = bytes.TrimRight(line, " \r\t")
+		if len(line) == 0 {
+			continue
+		}
+		if n >= 0 && len(v.Words) == n {
+			return nil, fmt.Errorf("line %d: the first line says %d words, and here is one more", i, n)
+		}
+		// The values from the end: a word may have spaces in it, as in some of GloVe.
+		start := len(v.data)
+		v.data = slices.Grow(v.data, dim)[:start+dim]
+		for j := dim - 1; j >= 0; j-- {
+			at := bytes.LastIndexAny(line, " \t")
+			x, ok := float32(0), false
+			if at > 0 {
+				x, ok = number(line[at+1:])
+			}
+			if !ok {
+				return nil, fmt.Errorf("line %d: value %d of %d is missing, not a number or not finite", i, j+1, dim)
+			}
+			v.data[start+j] = x
+			line = bytes.TrimRight(line[:at], " \t")
+		}
+		if len(line) == 0 || len(line) > maxWord {
+			return nil, fmt.Errorf("line %d: a word of %d bytes, want 1 to %d", i, len(line), maxWord)
+		}
+		v.Words = append(v.Words, strings.ToValidUTF8(string(line), "\ufffd"))
+	}
+	if n >= 0 && len(v.Words) < n {
+		return nil, fmt.Errorf("ends after %d of %d words", len(v.Words), n)
+	}
+	return v, v.number()
+}
+
+// Write writes vectors in one of Formats. Words with spaces cannot be written in
+// the first two.
+func (v *Vectors) Write(w io.Writer, format string) error {
+	if !slices.Contains(Formats, format) {
+		return fmt.Errorf("format: is %q, want one of %s", format, strings.Join(Formats, ", "))
+	}
+	b := &buffer{w: w}
+	if format != "glove" {
+		b.buf = fmt.Appendf(b.buf, "%d %d\n", v.Len(), v.Dim)
+	}
+	x := make([]float32, v.Dim)
+	for i, word := range v.Words {
+		if word == "" || strings.ContainsAny(word, "\n\r") || format != "glove" && strings.ContainsAny(word, " \t") {
+			return fmt.Errorf("word %d, %q: cannot be written as %s", i+1, word, format)
+		}
+		v.Vector(i, x)
+		b.buf = append(b.buf, word...)
+		if format == "binary" {
+			b.buf = append(b.buf, ' ')
+			b.buf = encode(b.buf, x)
+		} else {
+			for _, f := range x {
+				b.buf = append(b.buf, ' ')
+				b.buf = appendNumber(b.buf, f)
+			}
+		}
+		b.buf = append(b.buf, '\n')
+		if err := b.flush(1 << 16); err != nil {
+			return err
+		}
+	}
+	return b.flush(0)
+}
+
+// buffer gathers what is written.
+type buffer struct {
+	w   io.Writer
+	buf []byte
+}
+
+func (b *buffer) flush(above int) error {
+	if len(b.buf) <= above {
+		return nil
+	}
+	_, err := b.w.Write(b.buf)
+	b.buf = b.buf[:0]
+	return err
+}
+
+// read is mapped where a system cannot map.
+func read(path string) ([]byte, func() error, error) {
+	raw, err := os.ReadFile(path)
+	return raw, func() error { return nil }, err
+}
