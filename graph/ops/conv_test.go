@@ -85,18 +85,20 @@ func window(kh, kw, sh, sw, ph, pw, dh, dw int) ops.Window {
 
 func square(k, s, p int) ops.Window { return window(k, k, s, s, p, p, 1, 1) }
 
-// convCases are sizes that meet every special case: lines that are no multiple of
-// a group, channels that are no multiple of a vector, sums of one panel and of
-// several, pictures read in place and copied, windows with and without gaps,
-// remainders by the stride that no tap reaches, groups down to one channel.
-var convCases = []struct {
+type convCase struct {
 	w            ops.Window
 	batch, h, wd int
 	in, out      int
 	groups       int
 	act          ops.Func
 	noBias       bool
-}{
+}
+
+// convCases are sizes that meet every special case: batches that are no multiple
+// of four, and smaller; channels that are no multiple of a vector, one panel of
+// weights and several, windows with and without gaps, pixels that no tap reaches,
+// few channels on the large side, groups down to one channel.
+var convCases = []convCase{
 	{square(4, 2, 1), 3, 8, 8, 3, 32, 1, ops.ReLU, false},
 	{square(4, 2, 1), 2, 8, 8, 32, 48, 1, ops.ReLU, false},
 	{square(3, 1, 1), 2, 5, 7, 5, 6, 1, ops.Identity, false},
@@ -116,8 +118,23 @@ var convCases = []struct {
 	{square(4, 1, 0), 2, 4, 4, 3, 5, 1, ops.Identity, false},
 }
 
+// randomCases are sizes drawn by a fixed seed.
+func randomCases(stream string) []convCase {
+	var all []convCase
+	for i := range 25 {
+		r := draw.New(draw.Key(1, stream, 0, i))
+		groups := 1
+		if r.IntN(4) == 0 {
+			groups = 1 + r.IntN(3)
+		}
+		w := window(1+r.IntN(4), 1+r.IntN(4), 1+r.IntN(3), 1+r.IntN(3), r.IntN(3), r.IntN(3), 1+r.IntN(2), 1+r.IntN(2))
+		all = append(all, convCase{w, 1 + r.IntN(9), 7 + r.IntN(5), 7 + r.IntN(5), groups * (1 + r.IntN(9)), groups * (1 + r.IntN(20)), groups, ops.Func(r.IntN(3)), r.IntN(3) == 0})
+	}
+	return all
+}
+
 func TestConv2D(t *testing.T) {
-	for i, c := range convCases {
+	for i, c := range append(convCases, randomCases("conv/random")...) {
 		r := draw.New(draw.Key(1, "conv", 0, i))
 		in := []opstest.Value{
 			opstest.Normal(r, c.batch, c.h, c.wd, c.in),
@@ -147,7 +164,11 @@ func TestConv2D(t *testing.T) {
 }
 
 func TestConvTranspose2D(t *testing.T) {
-	for i, c := range convCases {
+	for i, c := range append(convCases, randomCases("transposed/random")...) {
+		if (c.h/2+1-1)*c.w.Stride[0]-2*c.w.Pad[0]+c.w.Dilation[0]*(c.w.Kernel[0]-1) < 0 ||
+			(c.wd/2+1-1)*c.w.Stride[1]-2*c.w.Pad[1]+c.w.Dilation[1]*(c.w.Kernel[1]-1) < 0 {
+			continue // nothing would be left
+		}
 		out := [2]int{}
 		if c.w.Stride[0] > 1 && i%2 == 1 {
 			out[0] = 1
