@@ -7,8 +7,10 @@ func commands() []*cobra.Command {
 	return []*cobra.Command{
 		trainCommand(),
 		resumeCommand(),
+		verifyCommand(),
 		reportCommand(),
 		recipesCommand(),
+		benchCommand(),
 		dataCommand(),
 		versionCommand(),
 	}

@@ -129,7 +129,6 @@ type logFile struct {
 	mu      sync.Mutex
 	file    *os.File
 	waiting bytes.Buffer
-	format  logrus.TextFormatter
 	failed  bool
 }
 
@@ -141,9 +140,7 @@ func (f *logFile) Levels() []logrus.Level { return logrus.AllLevels }
 func (f *logFile) Fire(e *logrus.Entry) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.format.DisableColors, f.format.FullTimestamp = true, true
-	f.format.TimestampFormat = time.RFC3339
-	line, err := f.format.Format(e)
+	line, err := (&plainLog{time.RFC3339}).Format(e)
 	if err != nil || f.failed {
 		return err
 	}

@@ -104,7 +104,7 @@ func (m *machine) apply(c *cobra.Command) error {
 	logrus.SetOutput(c.ErrOrStderr())
 	switch m.logFormat {
 	case "text":
-		logrus.SetFormatter(&logrus.TextFormatter{FullTimestamp: true, TimestampFormat: "15:04:05"})
+		logrus.SetFormatter(&plainLog{"15:04:05"})
 	case "json":
 		logrus.SetFormatter(&logrus.JSONFormatter{})
 	default:

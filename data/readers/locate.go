@@ -3,6 +3,7 @@ package readers
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -73,10 +74,17 @@ func locate(o Options) (string, error) {
 		return "", errors.Join(faults...)
 	}
 	if o.Path != "" {
-		return "", fmt.Errorf("%s: no such file or folder%s", o.Path, get(o.Name))
+		return "", absent(fmt.Sprintf("%s: no such file or folder%s", o.Path, get(o.Name)))
 	}
-	return "", fmt.Errorf("%s is not here; looked in %s%s", o.Name, strings.Join(places, " and "), get(o.Name))
+	return "", absent(fmt.Sprintf("%s is not here; looked in %s%s", o.Name, strings.Join(places, " and "), get(o.Name)))
 }
+
+// absent is the error of files that are not there; errors.Is finds
+// fs.ErrNotExist in it.
+type absent string
+
+func (a absent) Error() string        { return string(a) }
+func (a absent) Is(target error) bool { return target == fs.ErrNotExist }
 
 func get(name string) string {
 	if !slices.Contains(fetched, name) {
