@@ -57,6 +57,10 @@ type Gradient struct {
 // RowsGrad is a kernel whose gradient for an input holds some rows only.
 type RowsGrad interface{ Rows() []int }
 
+// RowsOfGrad is a kernel whose gradients for several inputs hold some rows only,
+// and a number of them that differs from step to step.
+type RowsOfGrad interface{ RowsOf(input int) []int }
+
 // Mode says what a program is compiled for.
 type Mode int
 
@@ -271,9 +275,14 @@ func runError(err error) error {
 func (p *Program) readGradient(i int) error {
 	n := p.gradsAt[i]
 	if k, in, ok := ops.Picked(n); ok {
-		p.grads[i].Data = k.Gradient(in)
-		if r, ok := k.Kernel().(RowsGrad); ok {
-			p.grads[i].Rows = r.Rows()
+		g := &p.grads[i]
+		g.Data = k.Gradient(in)
+		switch r := k.Kernel().(type) {
+		case RowsGrad:
+			g.Rows = r.Rows()
+		case RowsOfGrad:
+			g.Rows = r.RowsOf(in)
+			g.Data = g.Data[:len(g.Rows)*(len(g.Param.Data)/g.Param.Shape[0])]
 		}
 		return nil
 	}
