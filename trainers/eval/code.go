@@ -30,7 +30,11 @@ func Code(train, test Features) (figures []Figure, skipped []string, err error) 
 		} else if acc, err := c.Accuracy(asked); err != nil {
 			skip("linear probe accuracy", err)
 		} else {
-			note := fmt.Sprintf("logistic regression on standardised codes, C = 1, %d iterations; %s", c.Iterations, sizes)
+			note := fmt.Sprintf("logistic regression on standardised codes, C = 1, %d iterations", c.Iterations)
+			if !c.Converged {
+				note += ", stopped there"
+			}
+			note += "; " + sizes
 			figures = append(figures, Figure{"linear probe accuracy", Number(acc), "higher", note})
 		}
 	}

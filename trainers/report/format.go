@@ -43,6 +43,8 @@ func label(name string) string {
 	switch strings.ToLower(first) {
 	case "blas", "cpu", "simd", "rss", "os":
 		first = strings.ToUpper(first)
+	case "cpus":
+		first = "CPUs"
 	case "knn", "x2vec":
 	case "":
 		return name

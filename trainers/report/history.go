@@ -114,7 +114,10 @@ func (h history) charts(results []eval.Result) []chart {
 	add := func(id, title, unit string, c, dots curve) {
 		if ch, ok := newChart(id, title, unit, c, dots, id == "loss"); ok {
 			if len(c.points) > 0 && len(dots.points) > 0 {
-				ch.Legend = "Line: training loss. Shaded: its least and greatest within a few steps. Dots: test loss."
+				ch.Legend = "Line: training loss. Dots: test loss."
+				if ch.Scales[0].Band != "" {
+					ch.Legend += " Shaded: the least and greatest within a few steps."
+				}
 			}
 			out = append(out, ch)
 		}

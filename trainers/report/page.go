@@ -254,11 +254,12 @@ func evaluations(results []eval.Result) *table {
 			better[f.Name] = f.Better
 		}
 	}
-	best := map[string]float64{}
+	best, times := map[string]float64{}, map[string]int{}
 	for _, r := range results {
 		for _, f := range r.Figures {
 			v := float64(f.Value)
 			b, seen := best[f.Name]
+			times[f.Name]++
 			switch {
 			case !ok(v):
 			case !seen, better[f.Name] == "lower" && v < b, better[f.Name] == "higher" && v > b:
@@ -274,7 +275,7 @@ func evaluations(results []eval.Result) *table {
 		for _, f := range r.Figures {
 			v := float64(f.Value)
 			b, seen := best[f.Name]
-			cells[column[f.Name]] = cell{figureValue(f.Name, v), seen && v == b && better[f.Name] != ""}
+			cells[column[f.Name]] = cell{figureValue(f.Name, v), seen && v == b && better[f.Name] != "" && times[f.Name] > 1}
 		}
 		t.Rows = append(t.Rows, row{number(float64(r.Step)), cells})
 	}
