@@ -229,19 +229,28 @@ func (l *Loader[T]) prepare(r *Ready[T], step int, order *draw.Perm) (err error)
 }
 
 func newBatch(spec Spec, n int) *Batch {
-	return &Batch{
+	b := &Batch{
 		Spec:    spec,
 		Index:   make([]int, n),
-		Pixels:  make([]byte, n*spec.Size()),
 		Labels:  make([]int, n),
 		Factors: make([]float32, n*len(spec.Factors)),
 	}
+	if spec.Words != nil {
+		b.Tokens = make([]int32, n*spec.Size())
+	} else {
+		b.Pixels = make([]byte, n*spec.Size())
+	}
+	return b
 }
 
 // read fills place i of the batch with the example of b.Index[i].
 func (b *Batch) read(src Source, i int, e *Example) error {
 	size, factors := b.Spec.Size(), len(b.Spec.Factors)
-	e.Pixels = b.Pixels[i*size : (i+1)*size : (i+1)*size]
+	if b.Spec.Words != nil {
+		e.Tokens = b.Tokens[i*size : (i+1)*size : (i+1)*size]
+	} else {
+		e.Pixels = b.Pixels[i*size : (i+1)*size : (i+1)*size]
+	}
 	e.Factors = b.Factors[i*factors : (i+1)*factors : (i+1)*factors]
 	e.Label = -1
 	if err := src.Read(b.Index[i], e); err != nil {

@@ -57,11 +57,16 @@ func (b *Batch) first(n int) *Batch {
 	if n == b.N() {
 		return b
 	}
-	return &Batch{
+	f := &Batch{
 		Spec: b.Spec, Epoch: b.Epoch, Step: b.Step,
 		Index:   b.Index[:n],
-		Pixels:  b.Pixels[:n*b.Spec.Size()],
 		Labels:  b.Labels[:n],
 		Factors: b.Factors[:n*len(b.Spec.Factors)],
 	}
+	if b.Spec.Words != nil {
+		f.Tokens = b.Tokens[:n*b.Spec.Size()]
+	} else {
+		f.Pixels = b.Pixels[:n*b.Spec.Size()]
+	}
+	return f
 }

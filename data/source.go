@@ -12,8 +12,10 @@ type Spec struct {
 	Name string
 	// Split is "train" or "test".
 	Split string
-	// Shape of one example: (C, H, W) for images, (D) for vectors.
+	// Shape of one example: (C, H, W) for images, (D) for vectors, (T) for text.
 	Shape []int
+	// Words is the vocabulary where an example is a run of T words, nil elsewhere.
+	Words *Vocabulary
 	// Classes names the labels 0..len-1; empty where there are none.
 	Classes []string
 	// Factors names further targets that are known of every example (position,
@@ -44,10 +46,13 @@ func (s Spec) Size() int {
 func (s Spec) Image() bool { return len(s.Shape) == 3 }
 
 // An Example is one item of a Source. Pixels has room for Spec.Size() bytes
-// when Read is called, Factors for one value a factor; Read fills both.
+// when Read is called, Factors for one value a factor; Read fills both. Where the
+// Spec has words there are no Pixels, and Tokens has room for Spec.Size() of them.
 type Example struct {
 	// Pixels are bytes in the order of Spec.Shape (C, H, W): 0 is black, 255 full.
 	Pixels []byte
+	// Tokens are words of the vocabulary by number; -1 after the end of the text.
+	Tokens []int32
 	// Label is the class, or -1 where there is none.
 	Label int
 	// Factors holds one value a factor of the Spec.
@@ -81,6 +86,7 @@ type Batch struct {
 	Step    int       // of the run, from 0
 	Index   []int     // (N) positions in the Source
 	Pixels  []byte    // (N, C, H, W)
+	Tokens  []int32   // (N, T)
 	Labels  []int     // (N) -1 = none
 	Factors []float32 // (N, len(Spec.Factors))
 }

@@ -1,0 +1,307 @@
+package text
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+	"strings"
+
+	"x2vec/data"
+)
+
+// Options say how a text becomes a Corpus.
+type Options struct {
+	// Split is one of Modes.
+	Split string
+	// MinCount drops words that occur less often; at least 1.
+	MinCount int
+	// MaxWords keeps the most frequent words only; 0 = all.
+	MaxWords int
+	// Words is the vocabulary to use, in place of one that is counted: that of the
+	// run that a text is a test for. MinCount and MaxWords do not apply then.
+	Words *data.Vocabulary
+	// Length is the number of words of an example; at least 1.
+	Length int
+	// Memory is how many bytes of word numbers are held in memory; beyond that they
+	// go to a file in Temp. 0 = 1 GiB.
+	Memory int64
+	// Temp is the folder for that file; empty = the system's.
+	Temp string
+	// Stdin is what the path "-" reads; nil = refused.
+	Stdin io.Reader
+}
+
+// Check says all that is wrong with the options.
+func (o Options) Check() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if _, err := newSplitter(o.Split, nil); err != nil {
+		errs = append(errs, err)
+	}
+	if o.MinCount < 1 {
+		bad("min_count: is %d, want at least 1", o.MinCount)
+	}
+	if o.MaxWords < 0 {
+		bad("max_words: is %d, want 0 (all) or more", o.MaxWords)
+	}
+	if o.Length < 1 || o.Length > maxLength {
+		bad("length: is %d, want 1 to %d words an example", o.Length, maxLength)
+	}
+	return errors.Join(errs...)
+}
+
+const (
+	maxLength     = 1 << 20 // words of an example
+	defaultMemory = 1 << 30
+	// maxDistinct is how many different words are counted at a time. When there are
+	// more the rarest go, as in word2vec: memory is bounded, and a word of a huge
+	// text that comes once in a while may be lost.
+	maxDistinct = 30_000_000
+)
+
+// A Corpus is a text as numbers of the words of its vocabulary; the words that
+// are not in it are left out, and their neighbours moved together. It is a
+// data.Source whose examples are runs of Length words.
+type Corpus struct {
+	spec   data.Spec
+	store  *store
+	length int
+	seen   int64 // words, those left out included
+}
+
+// Read makes the corpus of the texts that paths stand for; see Files.
+func Read(ctx context.Context, o Options, paths ...string) (*Corpus, error) {
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
+	files, err := Files(paths...)
+	if err != nil {
+		return nil, err
+	}
+	b := newBuilder(o)
+	for _, f := range files {
+		if err := b.read(ctx, f, o.Stdin); err != nil {
+			return nil, errors.Join(err, b.store.close())
+		}
+	}
+	name := strings.Join(files, ", ")
+	if len(files) == 1 {
+		name, _, _ = strings.Cut(filepath.Base(files[0]), ".")
+	} else if len(paths) == 1 {
+		name = filepath.Base(paths[0])
+	}
+	c, err := b.finish(name)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", strings.Join(paths, ", "), err), b.store.close())
+	}
+	return c, nil
+}
+
+// Spec implements data.Source.
+func (c *Corpus) Spec() data.Spec { return c.spec }
+
+// Len implements data.Source: the last example may be shorter than the others.
+func (c *Corpus) Len() int { return int((c.store.n + int64(c.length) - 1) / int64(c.length)) }
+
+// Count is the number of words of the vocabulary in the text.
+func (c *Corpus) Count() int64 { return c.store.n }
+
+// Seen is the number of words in the text, whether in the vocabulary or not.
+func (c *Corpus) Seen() int64 { return c.seen }
+
+// Close frees the file that the words stand in, if there is one.
+func (c *Corpus) Close() error { return c.store.close() }
+
+// Read implements data.Source.
+func (c *Corpus) Read(index int, into *data.Example) error {
+	n, err := c.store.read(into.Tokens[:c.length], int64(index)*int64(c.length))
+	for i := n; i < c.length; i++ {
+		into.Tokens[i] = -1
+	}
+	return err
+}
+
+// Checksum implements data.Checksummer: over the vocabulary and the words.
+func (c *Corpus) Checksum() (string, error) {
+	h := sha256.New()
+	for i, w := range c.spec.Words.Words {
+		fmt.Fprintf(h, "%s\t%d\n", w, c.spec.Words.Counts[i])
+	}
+	piece, bytes := make([]int32, 1<<14), make([]byte, 0, 4<<14)
+	for at := int64(0); at < c.store.n; {
+		n, err := c.store.read(piece, at)
+		if err != nil {
+			return "", err
+		}
+		bytes = bytes[:0]
+		for _, w := range piece[:n] {
+			bytes = binary.LittleEndian.AppendUint32(bytes, uint32(w))
+		}
+		h.Write(bytes)
+		at += int64(n)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// builder numbers words as they come.
+type builder struct {
+	o      Options
+	number map[string]int32
+	counts []int64 // by number; 0 for a word that was dropped as too rare
+	live   int     // words that were not
+	least  int64   // what a word must be counted to survive the next pruning
+	limit  int     // of live
+	seen   int64
+	store  *store
+	split  *splitter
+	err    error
+}
+
+func newBuilder(o Options) *builder {
+	if o.Memory == 0 {
+		o.Memory = defaultMemory
+	}
+	b := &builder{o: o, number: map[string]int32{}, store: &store{memory: o.Memory / 4, temp: o.Temp}, limit: maxDistinct}
+	if o.Words != nil {
+		b.limit = o.Words.Len() + 1
+		for i, w := range o.Words.Words {
+			b.number[w] = int32(i)
+		}
+		b.counts = make([]int64, o.Words.Len())
+	}
+	b.split, _ = newSplitter(o.Split, b.add) // Check has tried it
+	return b
+}
+
+// canceled is how many bytes are read between two looks at the context.
+const canceled = 1 << 20
+
+func (b *builder) read(ctx context.Context, path string, stdin io.Reader) (err error) {
+	r, err := Open(path, stdin)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	buf := make([]byte, 1<<16)
+	for read := 0; ; {
+		n, err := r.Read(buf)
+		if _, e := b.split.Write(buf[:n]); e != nil {
+			return fmt.Errorf("%s: %w", path, e)
+		}
+		if b.err != nil {
+			return fmt.Errorf("%s: %w", path, b.err)
+		}
+		switch {
+		case err == io.EOF:
+			if err := b.split.close(); err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			return b.err
+		case err != nil:
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		if read += n; read > canceled {
+			read = 0
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+		}
+	}
+}
+
+func (b *builder) add(word []byte) {
+	b.seen++
+	i, ok := b.number[string(word)]
+	if !ok {
+		if b.o.Words != nil {
+			return
+		}
+		if b.live >= b.limit {
+			b.prune()
+		}
+		if len(b.counts) == 1<<31-1 {
+			b.err = errors.New("more than 2 billion different words: this is no text")
+			return
+		}
+		i = int32(len(b.counts))
+		b.counts = append(b.counts, 0)
+		b.number[string(word)] = i
+		b.live++
+	}
+	b.counts[i]++
+	if err := b.store.add(i); err != nil && b.err == nil {
+		b.err = err
+	}
+}
+
+// prune drops the rarest words until half of them are gone.
+func (b *builder) prune() {
+	for b.live > b.limit/2 {
+		b.least++
+		maps.DeleteFunc(b.number, func(_ string, i int32) bool {
+			if b.counts[i] > b.least {
+				return false
+			}
+			b.counts[i] = 0
+			b.live--
+			return true
+		})
+	}
+}
+
+// finish makes the vocabulary and renumbers the words.
+func (b *builder) finish(name string) (*Corpus, error) {
+	words := b.o.Words
+	if words == nil {
+		if b.seen == 0 {
+			return nil, errors.New("holds no words")
+		}
+		words = b.vocabulary()
+		if words.Len() < 2 {
+			return nil, fmt.Errorf("of its %d words, %d different ones occur %d times or more; want at least 2; a lower min_count may help",
+				b.seen, words.Len(), b.o.MinCount)
+		}
+		final := make([]int32, len(b.counts))
+		for i := range final {
+			final[i] = -1
+		}
+		for w, i := range b.number {
+			if n, ok := words.Find(w); ok {
+				final[i] = int32(n)
+			}
+		}
+		b.number, b.counts = nil, nil
+		if err := b.store.renumber(final); err != nil {
+			return nil, err
+		}
+	}
+	if b.store.n == 0 {
+		return nil, errors.New("holds no word of the vocabulary")
+	}
+	return &Corpus{
+		spec:  data.Spec{Name: name, Split: "train", Shape: []int{b.o.Length}, Words: words},
+		store: b.store, length: b.o.Length, seen: b.seen,
+	}, b.store.flush()
+}
+
+// vocabulary holds the words that are frequent enough.
+func (b *builder) vocabulary() *data.Vocabulary {
+	var words []string
+	var counts []int64
+	for w, i := range b.number {
+		if b.counts[i] >= int64(b.o.MinCount) {
+			words, counts = append(words, w), append(counts, b.counts[i])
+		}
+	}
+	v := data.NewVocabulary(words, counts)
+	if n := b.o.MaxWords; n > 0 && v.Len() > n {
+		v = data.NewVocabulary(v.Words[:n], v.Counts[:n])
+	}
+	return v
+}

@@ -1,0 +1,133 @@
+// Package text reads plain text as a data.Source of words.
+//
+//	files (gz, bz2, zstd, folders, "-") → splitter → words → Corpus
+//
+// A text is read once, in pieces: its words are numbered as they come, and then
+// renumbered by how often they occur. What is held in memory is the vocabulary
+// and, up to Options.Memory, four bytes a word; beyond that the words' numbers
+// stand in a file without a name. An example is a run of Options.Length words
+// that follow each other, so that any place of any epoch is found at once, and a
+// batch of runs is what methods such as the skip-gram draw their pairs from.
+package text
+
+import (
+	"bufio"
+	"bytes"
+	"compress/bzip2"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// endings of the files of a folder that are read as text.
+var endings = []string{".txt", ".text", ".gz", ".bz2", ".zst"}
+
+// Files lists the texts that paths stand for, in order: a file is itself, a
+// folder its files with the ending of a text, at any depth and by name, and "-"
+// the standard input.
+func Files(paths ...string) ([]string, error) {
+	if len(paths) == 0 {
+		return nil, errors.New("no text is named; give files, folders or - for the standard input")
+	}
+	var list []string
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		switch {
+		case p == "-":
+			list = append(list, p)
+			continue
+		case err != nil:
+			return nil, err
+		case !info.IsDir():
+			list = append(list, p)
+			continue
+		}
+		before := len(list)
+		err = filepath.WalkDir(p, func(path string, d fs.DirEntry, err error) error {
+			hidden := strings.HasPrefix(d.Name(), ".") && path != p
+			if err == nil && d.IsDir() && hidden {
+				return filepath.SkipDir
+			}
+			if err == nil && d.Type().IsRegular() && !hidden && slices.Contains(endings, strings.ToLower(filepath.Ext(path))) {
+				list = append(list, path)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(list) == before {
+			return nil, fmt.Errorf("%s: holds no file that ends in %s", p, strings.Join(endings, ", "))
+		}
+	}
+	return list, nil
+}
+
+// maxZstdWindow bounds what a compressed text makes its reader hold.
+const maxZstdWindow = 128 << 20
+
+// Open opens a text. Whether it is compressed is told by its first bytes, and not
+// by its name. "-" is stdin.
+func Open(path string, stdin io.Reader) (io.ReadCloser, error) {
+	if path == "-" {
+		if stdin == nil {
+			return nil, errors.New("standard input: cannot be read here")
+		}
+		return unpack(path, io.NopCloser(stdin))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return unpack(path, f)
+}
+
+// unpacked is a reader of what a file holds, and the file.
+type unpacked struct {
+	io.Reader
+	closers []func() error
+}
+
+// Close implements io.Closer.
+func (u *unpacked) Close() error {
+	var errs []error
+	for _, c := range u.closers {
+		errs = append(errs, c())
+	}
+	return errors.Join(errs...)
+}
+
+func unpack(name string, f io.ReadCloser) (io.ReadCloser, error) {
+	b := bufio.NewReaderSize(f, 1<<16)
+	head, err := b.Peek(4)
+	if err != nil && err != io.EOF {
+		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
+	}
+	u := &unpacked{b, []func() error{f.Close}}
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		z, err := gzip.NewReader(b)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
+		}
+		u.Reader = z
+	case bytes.HasPrefix(head, []byte("BZh")):
+		u.Reader = bzip2.NewReader(b)
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		z, err := zstd.NewReader(b, zstd.WithDecoderMaxWindow(maxZstdWindow), zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
+		}
+		u.Reader = z
+		u.closers = append(u.closers, func() error { z.Close(); return nil })
+	}
+	return u, nil
+}

@@ -1,0 +1,338 @@
+package text
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+
+	"x2vec/data"
+)
+
+func split(t testing.TB, mode string, pieces ...string) ([]string, error) {
+	t.Helper()
+	var words []string
+	s, err := newSplitter(mode, func(w []byte) { words = append(words, string(w)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range pieces {
+		if _, err := s.Write([]byte(p)); err != nil {
+			return words, err
+		}
+	}
+	return words, s.close()
+}
+
+func TestSplit(t *testing.T) {
+	const text = "The cat's 12 ÄRZTE\u00a0(naïve) \t\r\nлес"
+	for mode, want := range map[string][]string{
+		"text8":      {"the", "cat", "s", "one", "two", "rzte", "na", "ve"},
+		"words":      {"the", "cat", "s", "12", "ärzte", "naïve", "лес"},
+		"whitespace": {"The", "cat's", "12", "ÄRZTE", "(naïve)", "лес"},
+	} {
+		// However the text is cut, in the midst of characters too.
+		for size := 1; size <= len(text); size++ {
+			var pieces []string
+			for p := range slices.Chunk([]byte(text), size) {
+				pieces = append(pieces, string(p))
+			}
+			got, err := split(t, mode, pieces...)
+			if err != nil || !slices.Equal(got, want) {
+				t.Fatalf("%s in pieces of %d bytes: %q, %v; want %q", mode, size, got, err, want)
+			}
+		}
+	}
+}
+
+func TestSplitRefuses(t *testing.T) {
+	long := strings.Repeat("x", 700)
+	for want, pieces := range map[string][]string{
+		"byte 4 is 0xff, which is no UTF-8":           {"caf", "é"[:0] + "x\xff "},
+		"byte 3 is 0xc3, which is no UTF-8":           {"caf\xc3"},
+		"byte 5 is 0xc3, which is no UTF-8":           {"a ca", "f\xc3", "x"},
+		"byte 2 is 0: this is no text":                {"ab\x00"},
+		"a word of more than 1000 bytes ends at byte": {long, long, long},
+	} {
+		if _, err := split(t, "words", pieces...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.10q: %v, want %q", pieces, err, want)
+		}
+	}
+	if _, err := newSplitter("lines", nil); err == nil || !strings.Contains(err.Error(), "text8, words, whitespace") {
+		t.Errorf("an unknown mode: %v", err)
+	}
+}
+
+// The pieces of a text do not matter, words are never empty nor too long, and
+// joined by spaces they are their own words again.
+func FuzzSplit(f *testing.F) {
+	f.Add([]byte("The cat's 12 ÄRZTE\u00a0(naïve)\nлес"), uint8(3), uint8(1))
+	f.Add([]byte("\xff\xfe\x00"), uint8(1), uint8(0))
+	f.Add([]byte("İıſK \ufeff"), uint8(2), uint8(2))
+	f.Fuzz(func(t *testing.T, text []byte, size, mode uint8) {
+		m := Modes[int(mode)%len(Modes)]
+		whole, err := split(t, m, string(text))
+		var pieces []string
+		for p := range slices.Chunk(text, int(size)+1) {
+			pieces = append(pieces, string(p))
+		}
+		parts, other := split(t, m, pieces...)
+		if (err == nil) != (other == nil) || err == nil && !slices.Equal(whole, parts) {
+			t.Fatalf("whole %q, %v; in pieces %q, %v", whole, err, parts, other)
+		}
+		if err != nil {
+			return
+		}
+		again, err := split(t, m, strings.Join(whole, " "))
+		if m == "text8" || m == "whitespace" {
+			if err != nil || !slices.Equal(again, whole) {
+				t.Fatalf("%q, and again %q, %v", whole, again, err)
+			}
+		}
+	})
+}
+
+// bzipped is what the program bzip2 made of "b a b c b\n".
+const bzipped = "425a6839314159265359c890fc9f000003d10000104000380020002129a6d066828be8c30bb9229c284864487e4f80"
+
+// packed are forms of a text that are told by their first bytes.
+func packed(t testing.TB, text string) map[string][]byte {
+	var gz, zs bytes.Buffer
+	g := gzip.NewWriter(&gz)
+	g.Write([]byte(text))
+	g.Close()
+	z, err := zstd.NewWriter(&zs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z.Write([]byte(text))
+	z.Close()
+	return map[string][]byte{"plain": []byte(text), "gz": gz.Bytes(), "zstd": zs.Bytes()}
+}
+
+func write(t testing.TB, dir, name string, b []byte) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var small = Options{Split: "words", MinCount: 1, Length: 4}
+
+// words gives those of all examples of a corpus.
+func words(t testing.TB, c *Corpus) (list []string) {
+	t.Helper()
+	for b, err := range data.Sequential(c, 3) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range b.Tokens {
+			if w < 0 {
+				list = append(list, "-")
+			} else {
+				list = append(list, c.Spec().Words.Words[w])
+			}
+		}
+	}
+	return list
+}
+
+func TestReadForms(t *testing.T) {
+	dir := t.TempDir()
+	want := []string{"b", "a", "b", "c", "b", "-", "-", "-"}
+	sums := map[string]bool{}
+	check := func(name string, o Options, paths ...string) {
+		t.Helper()
+		c, err := Read(context.Background(), o, paths...)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			return
+		}
+		defer c.Close()
+		if got := words(t, c); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+		sum, err := c.Checksum()
+		if err != nil {
+			t.Error(err)
+		}
+		sums[sum] = true
+		v := c.Spec().Words
+		if !slices.Equal(v.Words, []string{"b", "a", "c"}) || !slices.Equal(v.Counts, []int64{3, 1, 1}) || v.Total != 5 || c.Count() != 5 || c.Seen() != 5 {
+			t.Errorf("%s: vocabulary %v, %d words, %d seen", name, v, c.Count(), c.Seen())
+		}
+	}
+	for form, b := range packed(t, "b a b c b\n") {
+		check(form, small, write(t, dir, form, b))
+	}
+	bz, err := hex.DecodeString(bzipped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("bz2", small, write(t, dir, "bz2", bz))
+	check("two files", small, write(t, dir, "one", []byte("b a")), write(t, dir, "two", []byte("b c b")))
+	write(t, dir, "folder/b/2.txt", []byte("c b"))
+	write(t, dir, "folder/a.gz", packed(t, "b a b")["gz"])
+	write(t, dir, "folder/.hidden/x.txt", []byte("no"))
+	write(t, dir, "folder/readme.md", []byte("no"))
+	check("folder", small, filepath.Join(dir, "folder"))
+	stdin := small
+	stdin.Stdin = strings.NewReader("b a b c b")
+	check("stdin", stdin, "-")
+	spilled := small
+	spilled.Memory, spilled.Temp = 8, dir
+	check("more than memory", spilled, filepath.Join(dir, "plain"))
+	if len(sums) != 1 {
+		t.Errorf("%d checksums for one text", len(sums))
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "x2vec-words-*")); len(left) > 0 {
+		t.Errorf("%v stay behind", left)
+	}
+}
+
+// Rare words are left out, wherever the words of the text are held.
+func TestVocabulary(t *testing.T) {
+	var b strings.Builder
+	for i := range 300_000 { // word k comes every k-th time
+		fmt.Fprintf(&b, "w%d ", i%(1+i%400))
+	}
+	path := write(t, t.TempDir(), "text", []byte(b.String()))
+	for name, o := range map[string]Options{
+		"min_count": {Split: "words", MinCount: 700, Length: 1000},
+		"max_words": {Split: "words", MinCount: 1, MaxWords: 50, Length: 1000},
+	} {
+		inMemory, err := Read(context.Background(), o, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Memory, o.Temp = 4000, t.TempDir()
+		onDisk, err := Read(context.Background(), o, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := inMemory.Spec().Words
+		var want []string
+		for _, w := range strings.Fields(b.String()) {
+			if _, ok := v.Find(w); ok {
+				want = append(want, w)
+			}
+		}
+		if int64(len(want)) != v.Total || v.Len() > 390 || v.Len() < 50 {
+			t.Errorf("%s: %d words that occur %d times, counted %d", name, v.Len(), len(want), v.Total)
+		}
+		for len(want)%o.Length > 0 {
+			want = append(want, "-")
+		}
+		for what, c := range map[string]*Corpus{"in memory": inMemory, "on disk": onDisk} {
+			if got := words(t, c); !slices.Equal(got, want) {
+				t.Errorf("%s, %s: the text is another one", name, what)
+			}
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// A text for a test is read with the words of another.
+func TestGivenVocabulary(t *testing.T) {
+	o := small
+	o.Words = data.NewVocabulary([]string{"a", "b", "z"}, []int64{1, 2, 3})
+	c, err := Read(context.Background(), o, write(t, t.TempDir(), "text", []byte("a q b q a")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := words(t, c); !slices.Equal(got, []string{"a", "b", "a", "-"}) || c.Spec().Words != o.Words || c.Seen() != 5 {
+		t.Errorf("%q of %d words", got, c.Seen())
+	}
+	if _, err := Read(context.Background(), o, write(t, t.TempDir(), "other", []byte("q"))); err == nil || !strings.Contains(err.Error(), "no word of the vocabulary") {
+		t.Errorf("no word is known: %v", err)
+	}
+}
+
+// When there are too many different words to count, the rarest go; frequent ones
+// are counted right from the beginning.
+func TestPrune(t *testing.T) {
+	b := newBuilder(Options{Split: "words", MinCount: 100, Length: 10})
+	b.limit = 1000
+	const n = 20_000
+	for i := range n {
+		fmt.Fprintf(b.split, "once%d often ", i)
+	}
+	if b.live > 1000 {
+		t.Errorf("%d words are counted, want at most 1000", b.live)
+	}
+	fmt.Fprint(b.split, strings.Repeat("late ", 100))
+	c, err := b.finish("x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := c.Spec().Words; !slices.Equal(v.Words, []string{"often", "late"}) || !slices.Equal(v.Counts, []int64{n, 100}) || c.Count() != n+100 {
+		t.Errorf("%v of %d words", v, c.Count())
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	dir := t.TempDir()
+	gz := packed(t, strings.Repeat("some text that is cut ", 100))["gz"]
+	empty := filepath.Join(dir, "folder")
+	if err := os.Mkdir(empty, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for want, c := range map[string]struct {
+		o     Options
+		paths []string
+	}{
+		"holds no words":                         {small, []string{write(t, dir, "empty", nil)}},
+		"of its 3 words, 1 different ones occur": {small, []string{write(t, dir, "same", []byte("a a a"))}},
+		"cut.gz: unexpected EOF":                 {small, []string{write(t, dir, "cut.gz", gz[:len(gz)-9])}},
+		"binary: byte 1 is 0: this is no text":   {small, []string{write(t, dir, "binary", []byte("a\x00"))}},
+		"latin1: byte 3 is 0xe9":                 {small, []string{write(t, dir, "latin1", []byte("caf\xe9 "))}},
+		"endless: a word of more than 1000":      {small, []string{write(t, dir, "endless", bytes.Repeat([]byte("x"), 200_000))}},
+		"holds no file that ends in .txt":        {small, []string{empty}},
+		"no such file":                           {small, []string{filepath.Join(dir, "nowhere")}},
+		"standard input: cannot be read":         {small, []string{"-"}},
+		"no text is named":                       {small, nil},
+		"min_count: is 0":                        {Options{Split: "words", Length: 1}, []string{dir}},
+		"split: is \"\"":                         {Options{MinCount: 1, Length: 1}, []string{dir}},
+		"length: is 0":                           {Options{MinCount: 1, Split: "words"}, []string{dir}},
+		"max_words: is -1":                       {Options{MinCount: 1, Split: "words", Length: 1, MaxWords: -1}, []string{dir}},
+	} {
+		if _, err := Read(context.Background(), c.o, c.paths...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Read(ctx, small, write(t, dir, "long", bytes.Repeat([]byte("a b "), 1<<20))); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	var text strings.Builder
+	for i := range 200_000 {
+		fmt.Fprintf(&text, "w%d ", i%(1+i%20_000))
+	}
+	path := write(b, b.TempDir(), "text", []byte(text.String()))
+	b.SetBytes(int64(text.Len()))
+	for b.Loop() {
+		if _, err := Read(context.Background(), Options{Split: "text8", MinCount: 1, Length: 256}, path); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
