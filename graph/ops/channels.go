@@ -82,6 +82,24 @@ func flipAll(dst, src []float32, lo, hi, rows, cols int) {
 	n := rows * cols
 	for i := lo; i < hi; i++ {
 		d, s := dst[i*n:(i+1)*n], src[i*n:(i+1)*n]
+		if rows < 8 { // colours: a few planes
+			for r := range rows {
+				to := d[r:]
+				for x, v := range s[r*cols : (r+1)*cols] {
+					to[x*rows] = v
+				}
+			}
+			continue
+		}
+		if cols < 8 {
+			for c := range cols {
+				to, from := d[c*rows:(c+1)*rows], s[c:]
+				for x := range to {
+					to[x] = from[x*cols]
+				}
+			}
+			continue
+		}
 		// In squares of 16: a line of the cache each way.
 		for r := 0; r < rows; r += 16 {
 			for c := 0; c < cols; c += 16 {

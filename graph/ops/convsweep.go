@@ -370,10 +370,15 @@ func (s *sweep) tiles(p *pass, g, j, lo, hi, from, n int) {
 	x, y := s.run.src[g*s.srcCh:], s.run.dst[g*s.dstCh+j*panel:]
 	lda, ldc, floor := s.src.size(), s.dst.size(), s.run.floor
 	var in, out [tile.Groups]int
+	pixel, four := lo/n, lo%n // place, without the divisions
 	for i := lo; i < hi; i += tile.Groups {
 		m := min(tile.Groups, hi-i)
 		for q := range m {
-			in[q], out[q] = s.place(p, i+q, from, n)
+			first := min((from+four)*tile.Size, s.run.batch-tile.Size)
+			in[q], out[q] = p.in[pixel]+first*lda, p.out[pixel]+first*ldc
+			if four++; four == n {
+				pixel, four = pixel+1, 0
+			}
 		}
 		if width == live {
 			tile.Gather(width/tile.Cols, x, in[:m], lda, p.seg, p.k, w, y, out[:m], ldc, bias, floor)
