@@ -200,7 +200,7 @@ func (r *Run) stopped(ctx context.Context, err error) error {
 		return errors.Join(err, r.event("stop", map[string]any{"reason": diverged.Error(), "index": diverged.Index}), r.report())
 	}
 	saved := r.save()
-	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) && saved == nil {
+	if ctx.Err() != nil && (errors.Is(err, context.Cause(ctx)) || errors.Is(err, ctx.Err())) && saved == nil {
 		err = &Interrupted{r.Folder, r.Step, context.Cause(ctx)}
 	}
 	return errors.Join(err, saved, r.event("stop", map[string]any{"reason": err.Error()}), r.report())

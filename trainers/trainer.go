@@ -31,7 +31,7 @@ type Config struct {
 
 	Optimizer optim.Options
 	Schedule  optim.Schedule // Base and Total are set by New
-	Steps     int            // of the optimizer, in the whole run; a Fitter has its own
+	Steps     int            // of the optimizer, in the whole run; 0 for a Fitter
 
 	Workers, Prefetch int // of the loader; they change no result
 
@@ -123,7 +123,7 @@ func New(c Config) (*Trainer, error) {
 	mode := graph.Train
 	_, fits := c.Objective.(objectives.Fitter)
 	if fits {
-		mode = graph.Eval
+		mode, t.Steps = graph.Eval, 0
 	}
 	var err error
 	if t.program, err = graph.Compile(t.Params, mode, t.build(c.Task)); err != nil || fits {
@@ -251,7 +251,7 @@ func (t *Trainer) fit(ctx context.Context, f objectives.Fitter, hooks []Hook) er
 	return err
 }
 
-// A Diverged error says that a number stopped being finite. Index are the
+// Diverged says that a number stopped being finite. Index are the
 // examples of the batch, where it was one.
 type Diverged struct {
 	Step  int

@@ -1,13 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
-	"x2vec/trainers"
 	"x2vec/trainers/job"
 )
 
@@ -37,11 +36,9 @@ result is the same, to the bit, as if it had never stopped.
 
 // ownFile reads the run file of a run's folder.
 func ownFile(folder string, sets []string) (*job.File, error) {
-	path := filepath.Join(folder, trainers.RunFile)
-	text, err := os.ReadFile(path)
-	if err != nil {
+	f, _, err := job.ReadRun(folder, sets)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, badRequest(fmt.Errorf("%s is not the folder of a run: %w", folder, err))
 	}
-	f, err := job.Parse(path, text, sets)
 	return f, faults(err)
 }

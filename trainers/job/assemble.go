@@ -42,22 +42,18 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 	} else if task.Pixels, err = measure(train, f.Data.Normalize); err != nil {
 		return c, err
 	}
-	f.src.component("objective", f.Objective.Check(task))
-	before := len(f.src.faults)
-	f.src.component("encoder", f.Encoder.Check(spec.Shape))
-	if before > 0 { // an objective passes on what its encoder says
-		f.src.faults = f.src.faults[:before]
-	}
+	f.src.parts(f, task)
 	perEpoch := float64(train.Len()/f.Train.Batch) / float64(f.Optimizer.Accumulate)
 	steps := func(d Duration) int { return d.Steps(perEpoch, f.Train.Batch*f.Optimizer.Accumulate) }
 	s := f.Schedule
 	s.Schedule.Base, s.Schedule.Total = f.Optimizer.LR, steps(f.Train.Duration)
 	s.Schedule.Warmup, s.Schedule.StepSize = steps(s.Warmup), steps(s.StepSize)
-	s.Schedule.Milestones = nil
 	for _, m := range s.Milestones {
 		s.Schedule.Milestones = append(s.Schedule.Milestones, steps(m))
 	}
-	f.src.component("schedule", s.Schedule.Validate())
+	if _, fits := f.Objective.(objectives.Fitter); !fits {
+		f.src.component("schedule", s.Schedule.Validate())
+	}
 	return trainers.Config{
 		Task: task, Objective: f.Objective, Train: train, Test: test,
 		Optimizer: f.Optimizer, Schedule: s.Schedule, Steps: s.Schedule.Total,

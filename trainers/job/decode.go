@@ -1,6 +1,7 @@
 package job
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,8 +10,15 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// maxFile bounds a run file in bytes.
-const maxFile = 64 << 10
+const (
+	// maxFile bounds a run file in bytes.
+	maxFile = 64 << 10
+	// maxDepth bounds how deep its tables and lists stand in each other: the time to
+	// read them grows with its square.
+	maxDepth = 32
+	// maxFaults bounds how many faults are told.
+	maxFaults = 100
+)
 
 // source is a run file as it was written: its values, and where they stand.
 type source struct {
@@ -19,6 +27,7 @@ type source struct {
 	lines  map[string]int
 	sets   map[string]string // by key: the --set that gives its value
 	faults Faults
+	all    []string // keys, once they were asked for
 }
 
 // read parses a run file and lays the --set values over it.
@@ -28,9 +37,12 @@ func read(file string, text []byte, sets []string) *source {
 	case len(text) > maxFile:
 		s.faults = Faults{{File: file, Text: fmt.Sprintf("is %d bytes long, a run file has at most %d", len(text), maxFile)}}
 		return s
+	case depth(string(text)) > maxDepth:
+		s.faults = Faults{{File: file, Text: fmt.Sprintf("has tables or lists more than %d deep in each other", maxDepth)}}
+		return s
 	default:
 		if err := toml.Unmarshal(text, &s.values); err != nil {
-			s.faults = Faults{syntax(file, err)}
+			s.faults = Faults{syntax(file, text, err)}
 			s.values = map[string]any{}
 			return s
 		}
@@ -45,11 +57,13 @@ func read(file string, text []byte, sets []string) *source {
 }
 
 // syntax is the fault of a text that is no TOML.
-func syntax(file string, err error) Fault {
+func syntax(file string, text []byte, err error) Fault {
 	f := Fault{File: file, Text: err.Error()}
 	var p toml.ParseError
 	if errors.As(err, &p) {
-		f.Line, f.Text = p.Position.Line, strings.TrimSuffix(p.Message, ".")
+		// By the place of the fault: the library counts a line end as of the next line.
+		f.Line = 1 + bytes.Count(text[:min(max(p.Position.Start, 0), len(text))], []byte("\n"))
+		f.Text = strings.TrimSuffix(p.Message, ".")
 		if f.Text != "" {
 			f.Text = strings.ToLower(f.Text[:1]) + f.Text[1:]
 		}
@@ -69,6 +83,9 @@ func (s *source) override(set string) error {
 		return errors.New("want KEY=VALUE, as in train.batch=128")
 	}
 	parts := strings.Split(key, ".")
+	if len(parts) > maxDepth {
+		return fmt.Errorf("is no key: it has %d parts", len(parts))
+	}
 	if slices.Contains(parts, "") {
 		return fmt.Errorf("%q is not a key; want one such as train.batch", key)
 	}
@@ -95,7 +112,7 @@ func (s *source) override(set string) error {
 
 func setValue(text string) any {
 	var v map[string]any
-	if len(text) <= maxFile && toml.Unmarshal([]byte("v = "+text), &v) == nil && len(v) == 1 {
+	if len(text) <= maxFile && depth(text) <= maxDepth && toml.Unmarshal([]byte("v = "+text), &v) == nil && len(v) == 1 {
 		return v["v"]
 	}
 	return text
@@ -103,6 +120,9 @@ func setValue(text string) any {
 
 // fault notes what is wrong with a key.
 func (s *source) fault(key, format string, args ...any) {
+	if len(s.faults) >= maxFaults {
+		return
+	}
 	f := Fault{File: s.file, Key: key, Text: fmt.Sprintf(format, args...)}
 	f.Set = s.sets[key]
 	for at := key; f.Set == "" && f.Line == 0 && at != ""; {
@@ -161,6 +181,9 @@ func sortedKeys(m map[string]any) []string {
 
 // unknown is the fault of a key that is not accepted.
 func (s *source) unknown(section, key string, accepted []string) {
+	if len(s.faults) >= maxFaults {
+		return
+	}
 	full := strings.TrimPrefix(section+"."+key, ".")
 	accepted = slices.Clone(accepted)
 	slices.Sort(accepted)

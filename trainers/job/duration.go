@@ -102,8 +102,12 @@ func (d Duration) Steps(perEpoch float64, batch int) int {
 func (d *Duration) fromTOML(v any) error {
 	switch v := v.(type) {
 	case int64:
-		*d = Duration{N: float64(v)}
-		return d.check()
+		got := Duration{N: float64(v)}
+		err := got.check()
+		if err == nil {
+			*d = got
+		}
+		return err
 	case string:
 		got, err := ParseDuration(v)
 		if err == nil {

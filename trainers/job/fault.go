@@ -59,6 +59,9 @@ func (f Faults) err() error {
 		}
 		return cmp.Compare(a.Line, b.Line)
 	})
+	if len(f) >= maxFaults {
+		f = append(f, Fault{Text: fmt.Sprintf("there are more; these are the first %d found", maxFaults)})
+	}
 	return f
 }
 

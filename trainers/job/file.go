@@ -237,9 +237,10 @@ func Parse(file string, text []byte, sets []string) (*File, error) {
 	f.choose(s)
 	for _, sec := range f.sections() {
 		t := s.table(sec.name)
-		if len(sec.fields) > 1 { // else its type is unknown, which is said once
-			s.decode(sec.name, t, sec.fields)
+		if n := len(sec.fields); n == 0 || n == 1 && sec.fields[0].name == "type" {
+			continue // its type is unknown, which is said once
 		}
+		s.decode(sec.name, t, sec.fields)
 	}
 	if len(s.faults) == 0 {
 		f.check(s)
@@ -313,7 +314,7 @@ func (f *File) check(s *source) {
 		s.fault("data.test_limit", "is %d, want 0 (all) or more", f.Data.TestLimit)
 	}
 	if shape := f.Data.shape(); shape != nil && f.Encoder != nil && f.Objective != nil {
-		s.component("objective", f.Objective.Check(f.task(shape)))
+		s.parts(f, f.task(shape))
 	}
 	if f.Optimizer.Type != "" {
 		s.component("optimizer", f.Optimizer.Validate())
@@ -353,13 +354,31 @@ func (f *File) task(shape []int) objectives.Task {
 	return t
 }
 
+// parts notes what encoder and objective say about the task. An objective may pass
+// on what its encoder says, which then counts once.
+func (s *source) parts(f *File, t objectives.Task) {
+	s.component("objective", f.Objective.Check(t))
+	before := slices.Clone(s.faults)
+	s.component("encoder", f.Encoder.Check(t.Spec.Shape))
+	found := s.faults[len(before):]
+	s.faults = before
+	for _, fault := range found {
+		if !slices.ContainsFunc(before, func(b Fault) bool { return b.Text == fault.Text }) {
+			s.faults = append(s.faults, fault)
+		}
+	}
+}
+
 // keyed is an error that begins with the name of a setting.
 var keyed = regexp.MustCompile(`^([a-z][a-z0-9_. ]*?)(\[\d+\])?: (.*)$`)
 
 // component turns what a part says about its settings into faults. Its errors
 // begin with the key, with or without the section; others are about the section.
 func (s *source) component(section string, err error) {
-	for _, e := range flatten(err) {
+	for i, e := range flatten(err) {
+		if i == maxFaults {
+			break
+		}
 		text := strings.ReplaceAll(e.Error(), "\n", " ")
 		key := section
 		if m := keyed.FindStringSubmatch(text); m != nil {
@@ -399,10 +418,12 @@ func (s *source) setting(section, name string) (string, bool) {
 
 // keys lists every setting there is, with its section.
 func (s *source) keys() []string {
-	f := defaults("")
-	scratch := &source{values: s.values, lines: s.lines, sets: s.sets}
-	f.choose(scratch)
-	return f.keys()
+	if s.all == nil {
+		f := defaults("")
+		f.choose(&source{values: s.values})
+		s.all = f.keys()
+	}
+	return s.all
 }
 
 func (f *File) keys() []string {

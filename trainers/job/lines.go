@@ -146,3 +146,31 @@ func (s *lineScanner) quoted() string {
 	}
 	return s.src[min(began, len(s.src)):]
 }
+
+// depth is how deep lists and inline tables of a text stand in each other, and how
+// many parts its longest key has.
+func depth(src string) int {
+	s := &lineScanner{src: src, line: 1}
+	deepest, nested, dots := 0, 0, 0
+	for s.at < len(s.src) {
+		switch s.src[s.at] {
+		case '"', '\'':
+			s.quoted()
+			continue
+		case '#':
+			s.skipLine()
+			continue
+		case '[', '{':
+			nested++
+		case ']', '}':
+			nested--
+		case '.':
+			dots++
+		case '\n', '=', ',':
+			dots = 0
+		}
+		deepest = max(deepest, nested, dots)
+		s.at++
+	}
+	return deepest
+}

@@ -3,7 +3,6 @@ package job
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -47,10 +46,7 @@ func (f *File) Begin(folder string, resume Resume, version string, log logrus.Fi
 		return nil, done, err
 	}
 	done = lock.Release
-	old, was, err := readOwn(folder)
-	if err != nil {
-		return nil, done, err
-	}
+	old, was, unread := ReadRun(folder, nil)
 	store, err := checkpoints.Open(filepath.Join(folder, trainers.CheckpointsDir))
 	if err != nil {
 		return nil, done, err
@@ -69,8 +65,8 @@ func (f *File) Begin(folder string, resume Resume, version string, log logrus.Fi
 		return nil, done, err
 	case resume == Never:
 		return nil, done, fmt.Errorf("%s: holds a run at step %d; give another --out, or --resume auto to go on with it", folder, snap.State.Step)
-	case old == nil:
-		return nil, done, fmt.Errorf("%s: has checkpoints but no readable %s, which says what they are of; give another --out", folder, trainers.RunFile)
+	case unread != nil:
+		return nil, done, fmt.Errorf("%s has checkpoints, but what they are of cannot be read: %w; give another --out", folder, unread)
 	}
 	var scaling *objectives.Scaling
 	if snap != nil {
@@ -116,25 +112,19 @@ func (f *File) Begin(folder string, resume Resume, version string, log logrus.Fi
 	return run, done, checkpoints.WriteFile(filepath.Join(folder, trainers.RunFile), []byte(f.With(now)))
 }
 
-// readOwn reads a folder's own run.toml; nil where there is none or where it cannot
-// be understood, which only matters if there are checkpoints.
-func readOwn(folder string) (*File, Resolved, error) {
+// ReadRun reads the run file of a run's folder, with --set values laid over it.
+func ReadRun(folder string, sets []string) (*File, Resolved, error) {
 	var r Resolved
 	path := filepath.Join(folder, trainers.RunFile)
 	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, r, nil
-	}
 	if err != nil {
 		return nil, r, err
 	}
-	f, err := Parse(path, text, nil)
+	f, err := Parse(path, text, sets)
 	if err != nil {
-		return nil, r, nil //nolint: told by the caller where it matters
+		return nil, r, err
 	}
-	if t := f.src.table("resolved"); t != nil {
-		f.src.decode("resolved", t, fieldsOf(&r))
-	}
+	f.src.decode("resolved", f.src.table("resolved"), fieldsOf(&r))
 	return f, r, nil
 }
 

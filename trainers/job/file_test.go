@@ -1,0 +1,298 @@
+package job
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"x2vec/graph/nets"
+	"x2vec/objectives"
+	"x2vec/trainers/optim"
+)
+
+// TestFaults holds the sentences that a person reads. Each file is told everything
+// that is wrong with it, in the order of its lines.
+func TestFaults(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		text string
+		sets []string
+		want []string
+	}{
+		{"empty", "", nil, nil},
+		{"not TOML", "seed = 0\n[data\nsource = 3", nil, []string{
+			"job.toml:2: expected '.' or ']' to end table name, but got '\\n' instead",
+		}},
+		{"a key twice", "seed = 0\nseed = 1", nil, []string{
+			"job.toml:2: key 'seed' has already been defined",
+		}},
+		{"unknown keys", "sed = 1\n[objective]\n\ntemprature = 0.5\n[train]\nlr = 0.1\n[trian]\nbatch = 3", nil, []string{
+			"job.toml:1: sed: no such key or section; did you mean seed?; a run file takes checkpoint, data, encoder, eval, log, objective, optimizer, resolved, schedule, seed, train",
+			"job.toml:4: objective.temprature: no such key; objective takes loss, mask, noise, type",
+			"job.toml:6: train.lr: no such key; did you mean optimizer.lr?; train takes batch, duration, early_stop, min_delta, prefetch, workers",
+			"job.toml:7: trian: no such key or section; did you mean train?; a run file takes checkpoint, data, encoder, eval, log, objective, optimizer, resolved, schedule, seed, train",
+		}},
+		{"a key of another type of optimizer", "[optimizer]\ntype = \"sgd\"\nbetas = [0.9, 0.99]", nil, []string{
+			"job.toml:3: optimizer.betas: no such key; optimizer takes accumulate, clip_norm, dampening, decay_gains, ema, ema_warmup, lr, momentum, nesterov, type, weight_decay",
+		}},
+		{"a key of another source", "[data]\nsource = \"mnist\"\nsize = 32", nil, []string{
+			"job.toml:3: data.size: no such key; data takes limit, normalize, path, seed, source, test_limit",
+		}},
+		{"unknown types", "[encoder]\ntype = \"mpl\"\nwidth = 3\n[objective]\ntype = \"autoencode\"\n[optimizer]\ntype = 3\n[data]\nsource = \"mnits\"", nil, []string{
+			"job.toml:2: encoder.type: is \"mpl\", want one of " + strings.Join(nets.Names(), ", ") + "; did you mean \"mlp\"?",
+			"job.toml:5: objective.type: is \"autoencode\", want one of " + strings.Join(objectives.Names(), ", ") + "; did you mean \"autoencoder\"?",
+			"job.toml:7: optimizer.type: is 3, want one of " + strings.Join(optim.Names(), ", "),
+			"job.toml:9: data.source: is \"mnits\", want one of builtin, shapes, synthetic, mnist, fashion-mnist, kmnist, emnist, idx, cifar10, cifar100, folder; did you mean \"mnist\"?",
+		}},
+		{"wrong types", `seed = -1
+train = 3
+[encoder]
+hidden = 512
+code = "32"
+activation = true
+dropout = "a"
+[objective]
+loss = 2.5
+[optimizer]
+betas = [0.9]
+decay_gains = 1
+[eval]
+every = 2.5
+[checkpoint]
+keep = 2.5
+`, nil, []string{
+			"job.toml:1: seed: is -1, want a whole number of at least 0",
+			"job.toml:2: train: is 3, want a table: [train]",
+			"job.toml:4: encoder.hidden: is 512, want a list such as [512, 256]",
+			"job.toml:5: encoder.code: is the text \"32\", want a whole number",
+			"job.toml:6: encoder.activation: is true, want a text in quotes",
+			"job.toml:7: encoder.dropout: is the text \"a\", want a number",
+			"job.toml:9: objective.loss: is 2.5, want a text in quotes",
+			"job.toml:11: optimizer.betas: is the list [0.9], want a list of 2 numbers",
+			"job.toml:12: optimizer.decay_gains: is 1, want true or false",
+			"job.toml:14: eval.every: is 2.5, want a number of steps (500), \"20 epochs\", \"200k samples\" or \"1000 steps\"",
+			"job.toml:16: checkpoint.keep: is 2.5, want a whole number",
+		}},
+		{"bad ranges", `[data]
+limit = -1
+normalize = "zero"
+[encoder]
+hidden = [
+  64, # first
+  0,
+]
+code = 0
+activation = "rleu"
+[objective]
+loss = "l3"
+noise = -1
+mask = 1
+[optimizer]
+lr = 0
+betas = [0.9, 1.0]
+accumulate = 0
+[train]
+batch = 0
+duration = 0
+early_stop = 3
+`, nil, []string{
+			`job.toml:2: data.limit: is -1, want 0 (all) or more`,
+			`job.toml:3: data.normalize: is "zero", want one of unit, centred, standard`,
+			`job.toml:5: encoder.hidden: item [1] is 0, want 1 to 1048576`,
+			`job.toml:9: encoder.code: is 0, want 1 to 1048576`,
+			`job.toml:10: encoder.activation: *`,
+			`job.toml:12: objective.loss: is "l3", want l2, l1 or bce`,
+			`job.toml:13: objective.noise: is -1, want a standard deviation of at least 0`,
+			`job.toml:14: objective.mask: is 1, want a share of at least 0 and less than 1`,
+			`job.toml:16: optimizer.lr: is 0, want a number above 0`,
+			`job.toml:17: optimizer.betas: item [1] is 1, want at least 0 and less than 1`,
+			`job.toml:18: optimizer.accumulate: is 0, want at least 1 batch`,
+			`job.toml:20: train.batch: is 0, want at least 1`,
+			`job.toml:21: train.duration: is 0, want a number of steps (500), "20 epochs", "200k samples" or "1000 steps"`,
+			`job.toml:22: train.early_stop: is 3, but eval.every is 0: it counts evaluations; set eval.every, as in eval.every = "1 epoch"`,
+		}},
+		{"impossible pairs", "[data]\nnormalize = \"centred\"\n[objective]\nloss = \"bce\"\n[optimizer]\ntype = \"sgd\"\nnesterov = true", nil, []string{
+			`job.toml:4: objective.loss: bce wants values in 0..1, but data.normalize shifts or scales them; want data.normalize = "unit", or loss = "l2"`,
+			"job.toml:7: optimizer.nesterov: is true with momentum 0 and dampening 0; it wants a momentum above 0 and no dampening",
+		}},
+		{"an encoder that pca cannot solve", "[objective]\ntype = \"pca\"", nil, []string{
+			`job.toml:2: objective.type: pca has a linear encoder; want encoder.type = "mlp" with hidden = [] and no layer_norm`,
+		}},
+		{"faults of --set", "[train]\nbatch = 3", []string{"train.batch=0", "encoder.hiden=[3]", "seed", "train.batch.x=1", "train=1", "a..b=2"}, []string{
+			"--set a..b=2: \"a..b\" is not a key; want one such as train.batch",
+			"--set encoder.hiden=[3]: no such key; did you mean encoder.hidden?; encoder takes activation, code, dropout, hidden, layer_norm, type",
+			"--set seed: want KEY=VALUE, as in train.batch=128",
+			"--set train.batch.x=1: batch is a value, not a table",
+			"--set train.batch=0: is 0, want at least 1",
+			"--set train=1: train is a table; set one of its keys",
+		}},
+		{"durations", "[train]\nduration = \"3 days\"\n[eval]\nevery = \"1.5 steps\"\n[log]\nevery = -1", nil, []string{
+			`job.toml:2: train.duration: is "3 days", want a number of steps (500), "20 epochs", "200k samples" or "1000 steps"`,
+			`job.toml:4: eval.every: is "1.5 steps", want a whole number of steps`,
+			`job.toml:6: log.every: is "-1 steps", want a number from 0 to 1e+15`,
+		}},
+		{"too long", strings.Repeat("#", maxFile+1), nil, []string{
+			fmt.Sprintf("job.toml: is %d bytes long, a run file has at most %d", maxFile+1, maxFile),
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := Parse("job.toml", []byte(tc.text), tc.sets)
+			var got []string
+			if err != nil {
+				got = strings.Split(err.Error(), "\n")
+			}
+			ok := len(got) == len(tc.want)
+			for i := 0; ok && i < len(got); i++ {
+				prefix, open := strings.CutSuffix(tc.want[i], "*")
+				ok = got[i] == tc.want[i] || open && strings.HasPrefix(got[i], prefix)
+			}
+			if !ok {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tc.want, "\n"))
+			}
+			if err != nil && !IsFault(err) {
+				t.Errorf("%T is no fault of the request", err)
+			}
+		})
+	}
+}
+
+// TestResolved wants the printed file to be read back as the same settings.
+func TestResolved(t *testing.T) {
+	text := `seed = 7
+[data]
+source = "folder"
+path = 'a "b"\c'
+size = 16
+[encoder]
+hidden = []
+activation = "gelu"
+dropout = 0.1
+[objective]
+noise = 1e-3
+[optimizer]
+type = "adamw"
+lr = 3e-4
+[schedule]
+type = "multistep"
+milestones = ["1 epoch", 500, "200k samples"]
+[train]
+duration = "0.5 epochs"
+`
+	f, err := Parse("a/b.toml", []byte(text), []string{"train.batch=32", "encoder.activation=tanh", "train.early_stop=0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed := f.With(Resolved{Version: "v", Started: "now"})
+	again, err := Parse("a/b.toml", []byte(printed), nil)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, printed)
+	}
+	if !reflect.DeepEqual(again.literals(), f.literals()) {
+		t.Errorf("got %v, want %v", again.literals(), f.literals())
+	}
+	for _, want := range []string{"seed = 7\n", `path = "a \"b\"\\c"`, `activation = "tanh"`, "batch = 32\n", "lr = 0.0003\n",
+		"dropout = 0.1\n", "hidden = []\n", `milestones = ["1 epoch", 500, "200000 samples"]`, `duration = "0.5 epochs"`, `version = "v"`} {
+		if !strings.Contains(printed, want) {
+			t.Errorf("%q is missing in\n%s", want, printed)
+		}
+	}
+	if f.Name != "b" {
+		t.Errorf("the run is called %q, want b", f.Name)
+	}
+}
+
+func TestDurations(t *testing.T) {
+	for _, tc := range []struct {
+		text  string
+		steps int // of 25 examples; an epoch has 40
+	}{
+		{"500", 500}, {"1 step", 1}, {"2k steps", 2000}, {"20 epochs", 800}, {"1 epoch", 40}, {"0.5 epochs", 20},
+		{"0.001 epochs", 1}, {"1000 samples", 40}, {"1k samples", 40}, {"0", 0}, {"0 epochs", 0}, {"1M samples", 40000},
+	} {
+		d, err := ParseDuration(tc.text)
+		if got := d.Steps(40, 25); err != nil || got != tc.steps {
+			t.Errorf("%q: got %d steps, %v; want %d", tc.text, got, err, tc.steps)
+		}
+	}
+	for _, bad := range []string{"", "x", "1 2 3", "5 days", "NaN", "-1", "1e99", "inf epochs", "1.5", "k"} {
+		if d, err := ParseDuration(bad); err == nil {
+			t.Errorf("%q: got %v, want an error", bad, d)
+		}
+	}
+}
+
+// TestKeyLines finds keys behind everything that TOML allows.
+func TestKeyLines(t *testing.T) {
+	src := "# a\n" +
+		"seed = 1 # = x\n" +
+		"\"a b\" = '''\nno = 1\n'''\n" +
+		"s = \"x # \\\" y\"\n" +
+		"[data]\n" +
+		"list = [\n 1, # ]\n 2,\n]\n" +
+		"a.b = 3\r\n" +
+		"[ x . \"y.z\" ] # c\n" +
+		"k={p=1}\n" +
+		"[[many]]\nq = 1"
+	want := map[string]int{"seed": 2, "a b": 3, "s": 6, "data": 7, "data.list": 8, "data.a": 12, "data.a.b": 12,
+		"x.y.z": 13, "x.y.z.k": 14, "many": 15, "many.q": 16}
+	if got := keyLines(src); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// FuzzParse wants an answer to every text: a file or faults, and of a file that is
+// accepted, that it is read back from its print.
+func FuzzParse(f *testing.F) {
+	recipes, err := filepath.Glob("../../cmd/x2vec/recipes/*.toml")
+	if err != nil || len(recipes) == 0 {
+		f.Fatal("no recipes to begin with")
+	}
+	for _, r := range recipes {
+		text, err := os.ReadFile(r)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text), "train.batch=3")
+	}
+	f.Add("[data]\nsource = 'folder'\na.b = [[1, {c = '''x\n'''}]]\n\"k\" = 1", "a.b.c={}")
+	f.Add("[[encoder]]\n[encoder]\n", "encoder.type=mlp")
+	f.Fuzz(func(t *testing.T, text, set string) {
+		file, err := Parse("f.toml", []byte(text), []string{set})
+		if err != nil {
+			if !IsFault(err) {
+				t.Fatalf("%T: %v", err, err)
+			}
+			return
+		}
+		again, err := Parse("f.toml", []byte(file.String()), nil)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, file)
+		}
+		if !reflect.DeepEqual(again.literals(), file.literals()) {
+			t.Fatalf("got %v, want %v", again.literals(), file.literals())
+		}
+	})
+}
+
+// TestKeys wants every setting to have a name of its own and a place.
+func TestKeys(t *testing.T) {
+	keys := defaultsOf(t).keys()
+	sorted := slices.Clone(keys)
+	slices.Sort(sorted)
+	if len(slices.Compact(sorted)) != len(keys) {
+		t.Errorf("a key is there twice: %v", keys)
+	}
+}
+
+func defaultsOf(t *testing.T) *File {
+	t.Helper()
+	f, err := Parse("x.toml", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
