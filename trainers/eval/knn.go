@@ -116,16 +116,21 @@ func unit(f Features) Features {
 	u := Features{X: make([]float32, len(f.X)), D: f.D, Labels: f.Labels}
 	par.For(f.N(), rowChunk, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			if l := length(f.Row(i)); l > 1e-30 && l < 1e30 {
-				vec.Scale(u.Row(i), f.Row(i), float32(1/l))
-			} else if l > 0 { // 1/l may be beyond float32
-				for j, v := range f.Row(i) {
-					u.X[i*f.D+j] = float32(float64(v) / l)
-				}
-			}
+			unitRow(u.Row(i), f.Row(i))
 		}
 	})
 	return u
+}
+
+// unitRow writes x scaled to length 1, or nothing where x is 0. dst may be x.
+func unitRow(dst, x []float32) {
+	if l := length(x); l > 1e-30 && l < 1e30 {
+		vec.Scale(dst, x, float32(1/l))
+	} else if l > 0 { // 1/l may be beyond float32
+		for j, v := range x {
+			dst[j] = float32(float64(v) / l)
+		}
+	}
 }
 
 // length is |x|, also where its square is beyond float32.

@@ -1,0 +1,187 @@
+package eval
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"x2vec/data/vectors"
+)
+
+// space holds words whose vectors are the sums of what they mean: royal, city,
+// male, female, French, Italian.
+func space(t *testing.T) *WordSpace {
+	t.Helper()
+	words := []string{"the", "king", "queen", "man", "woman", "Paris", "rome", "france", "Italy", "PARIS", "nothing"}
+	data := []float32{
+		1, 1, 1, 1, 1, 1,
+		3, 0, 3, 0, 0, 0, // king
+		3, 0, 0, 3, 0, 0, // queen
+		0, 0, 3, 0, 0, 0,
+		0, 0, 0, 3, 0, 0,
+		0, 3, 0, 0, 3, 0, // Paris
+		0, 3, 0, 0, 0, 3, // rome
+		0, 0, 0, 0, 5e37, 0, // a length that a square of overflows
+		0, 0, 0, 0, 0, 1e-30, // Italy: one that vanishes
+		1, 0, 0, 0, 0, 0,
+		0, 0, 0, 0, 0, 0,
+	}
+	v, err := vectors.New(words, 6, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewWordSpace(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestNeighbors(t *testing.T) {
+	s := space(t)
+	got, err := s.Neighbors("King", 3)
+	if err != nil || len(got) != 3 || got[0].Word != "man" || got[1].Word != "PARIS" || got[2].Word != "the" || math.Abs(got[0].Cosine-math.Sqrt(.5)) > 1e-6 {
+		t.Errorf("near king: %v, %v", got, err)
+	}
+	if got, err := s.Neighbors("king", 100); err != nil || len(got) != s.Len()-1 {
+		t.Errorf("all words near king: %d, %v", len(got), err)
+	}
+	if c, err := s.Similarity("king", "queen"); err != nil || math.Abs(c-0.5) > 1e-6 {
+		t.Errorf("king and queen: %v, %v; want 0.5", c, err)
+	}
+	if c, err := s.Similarity("france", "paris"); err != nil || math.Abs(c-math.Sqrt(.5)) > 1e-6 {
+		t.Errorf("france and the first paris: %v, %v; want 0.7071", c, err)
+	}
+}
+
+func TestAnalogy(t *testing.T) {
+	s := space(t)
+	for _, q := range [][4]string{{"man", "king", "woman", "queen"}, {"france", "paris", "italy", "rome"}} {
+		got, err := s.Analogy(q[0], q[1], q[2], 1)
+		if err != nil || len(got) != 1 || got[0].Word != q[3] {
+			t.Errorf("%s is to %s as %s is to %v, %v; want %s", q[0], q[1], q[2], got, err, q[3])
+		}
+	}
+}
+
+func TestUnknownWord(t *testing.T) {
+	s := space(t)
+	_, err := s.Neighbors("qeen", 1)
+	var u *UnknownWord
+	if !errors.As(err, &u) || err.Error() != `"qeen" is not in the vocabulary; near it are queen` {
+		t.Errorf("qeen: %v", err)
+	}
+	_, err = s.Analogy("man", "king", "wmn", 1)
+	if !errors.As(err, &u) || u.Word != "wmn" || slices.Contains(u.Near, "woman") {
+		t.Errorf("wmn: %v, want no word in which as many letters differ as are the same", err)
+	}
+	if _, err := s.Similarity("king", strings.Repeat("x", 5000)); !errors.As(err, &u) || u.Near != nil {
+		t.Errorf("a word of 5000 letters: %v", err)
+	}
+}
+
+const questions = `# a comment
+: capital
+France Paris Italy Rome
+France Paris Italy Berlin
+Italy Rome France Paris
+: gram-family
+man king woman queen
+
+man king queen woman
+`
+
+func TestAnalogies(t *testing.T) {
+	s := space(t)
+	q, err := ReadQuestions(strings.NewReader(questions))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []AnalogyScore{
+		{"capital", 2, 2, 1}, {"gram-family", 1, 2, 0},
+		{"semantic", 2, 2, 1}, {"syntactic", 1, 2, 0}, {"all", 3, 4, 1},
+	}
+	if got := s.Analogies(q, 0); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	// Of the first five words, those of the second section alone are known.
+	want = []AnalogyScore{
+		{"capital", 0, 0, 3}, {"gram-family", 1, 2, 0},
+		{"semantic", 0, 0, 3}, {"syntactic", 1, 2, 0}, {"all", 1, 2, 3},
+	}
+	if got := s.Analogies(q, 5); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if a := (AnalogyScore{Right: 1, Asked: 4}).Accuracy(); a != 0.25 {
+		t.Errorf("accuracy %v, want 0.25", a)
+	}
+}
+
+// The values of Spearman's correlation with equal scores are those of
+// scipy.stats.spearmanr.
+func TestSimilarities(t *testing.T) {
+	s := space(t)
+	p, err := ReadPairs(strings.NewReader("Word 1,Word 2,Human\nking\tqueen\t5\nking,man,7\nman;woman;1\nparis rome 5\nking zebra 3\nthe king 9\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := s.Similarities(p)
+	// Cosines 0.5, 0.7071, 0, 0.5, 0.5774: ranks 2.5, 5, 1, 2.5, 4; scores 2.5, 4, 1, 2.5, 5.
+	if want := 8.5 / 9.5; math.Abs(got.Spearman-want) > 1e-9 || got.Found != 5 || got.Pairs != 6 {
+		t.Errorf("%+v, want %.4f for 5 of 6 pairs", got, want)
+	}
+	if none := s.Similarities(p[4:5]); !math.IsNaN(none.Spearman) || none.Found != 0 {
+		t.Errorf("no pair found: %+v", none)
+	}
+}
+
+func TestRanks(t *testing.T) {
+	if got := ranks([]float64{3, 1, 3, 2, 3}); !slices.Equal(got, []float64{4, 1, 4, 2, 4}) {
+		t.Errorf("%v, want 4 1 4 2 4", got)
+	}
+}
+
+func TestWordFilesRefused(t *testing.T) {
+	long := strings.Repeat("x", 5000)
+	for text, want := range map[string]string{
+		"":             "holds no questions",
+		"a b c d":      "line 1: a question before the first",
+		": x\na b c\n": "line 2: has 3 words",
+		": x\n" + long: "line 2: ",
+	} {
+		if _, err := ReadQuestions(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.20q: %v, want %q", text, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"":               "holds no pairs",
+		"a b":            "line 1: has 2 fields",
+		"a b 1\na b x":   `line 2: "x" is not a number`,
+		"a b 1\na b NaN": `line 2: "NaN" is not a number`,
+	} {
+		if _, err := ReadPairs(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+	v, _ := vectors.New([]string{"a"}, 1, []float32{float32(math.NaN())})
+	if _, err := NewWordSpace(v); err == nil || !strings.Contains(err.Error(), `"a", is not finite`) {
+		t.Errorf("a vector that is no number: %v", err)
+	}
+}
+
+func FuzzReadQuestions(f *testing.F) {
+	f.Add(questions)
+	f.Add("Word 1,Word 2,Human\nking\tqueen\t5\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		sections, err := ReadQuestions(strings.NewReader(text))
+		if err == nil && len(sections) == 0 {
+			t.Error("no sections, and no error")
+		}
+		pairs, err := ReadPairs(strings.NewReader(text))
+		if err == nil && len(pairs) == 0 {
+			t.Error("no pairs, and no error")
+		}
+	})
+}
