@@ -81,14 +81,23 @@ type Pictured interface {
 }
 
 // Encode builds the encoder alone on clean examples, for features: the input is
-// "x", (B, shape...), and the code is tapped as "encoder/code", (B, D).
+// "x", (B, shape...), of words their numbers, and the code is tapped as "encoder/code", (B, D).
 func Encode(t Task, s *graph.Scope) *G.Node {
+	if e, ok := t.Encoder.(nets.Worded); ok && t.Spec.Words != nil {
+		return e.EncodeWords(s.In("encoder"), s.Ints("x", t.Batch, t.Spec.Size()), t.Spec.Words.Len())
+	}
 	x := s.Input("x", append([]int{t.Batch}, t.Spec.Shape...)...)
 	return t.Encoder.Encode(s.In("encoder"), x)
 }
 
 // PrepareClean fills the input of Encode.
 func PrepareClean(t Task, b *data.Batch, into *graph.Feed) error {
+	if t.Spec.Words != nil {
+		for i, w := range b.Tokens {
+			into.I["x"][i] = int(w)
+		}
+		return nil
+	}
 	t.Pixels.Apply(into.F["x"], b.Pixels)
 	return nil
 }

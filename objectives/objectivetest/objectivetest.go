@@ -98,11 +98,17 @@ func (c *Case) batch(t *testing.T, index []int) *data.Batch {
 	spec := c.Source.Spec()
 	b := &data.Batch{Spec: spec, Epoch: 3, Step: 7, Index: index}
 	for _, i := range index {
-		e := data.Example{Pixels: make([]byte, spec.Size()), Factors: make([]float32, len(spec.Factors))}
+		e := data.Example{Factors: make([]float32, len(spec.Factors))}
+		if spec.Words != nil {
+			e.Tokens = make([]int32, spec.Size())
+		} else {
+			e.Pixels = make([]byte, spec.Size())
+		}
 		if err := c.Source.Read(i, &e); err != nil {
 			t.Fatal(err)
 		}
 		b.Pixels = append(b.Pixels, e.Pixels...)
+		b.Tokens = append(b.Tokens, e.Tokens...)
 		b.Labels = append(b.Labels, e.Label)
 		b.Factors = append(b.Factors, e.Factors...)
 	}
@@ -311,7 +317,7 @@ func (c *Case) sharing(t *testing.T) {
 	a := run(t, p, f, 0)
 	for _, w := range ps.Trained() {
 		for i := range w.Data {
-			w.Data[i] *= 1.5
+			w.Data[i] = 1.5*w.Data[i] + 0.1*float32(i%5) // also where all were 0
 		}
 	}
 	if b := run(t, p, f, 0); a == b {

@@ -1,0 +1,223 @@
+package objectives
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+
+	G "gorgonia.org/gorgonia"
+
+	"x2vec/data"
+	"x2vec/data/draw"
+	"x2vec/graph"
+	"x2vec/graph/layers"
+	"x2vec/graph/nets"
+	"x2vec/graph/ops"
+)
+
+func init() {
+	Register("skipgram", func() Objective {
+		return &Skipgram{Loss: "negative-sampling", Window: 5, Negatives: 5, Subsample: 1e-3, Power: 0.75, Block: 32, Shared: 32}
+	})
+}
+
+// Skipgram asks of the vector of a word which words stand near it in a text: by
+// negative sampling (Mikolov et al. 2013, arXiv:1310.4546, eq. 4), with a window
+// of random reach, frequent words left out now and then, and negatives drawn from
+// a power of the words' frequencies.
+//
+// A run of words is an example. The negatives are shared by Block centers that
+// follow each other, each counted Negatives/Shared times for every pair, so that
+// the work is matrix products (Ji et al. 2016, arXiv:1604.04661).
+//
+// That loss is the sum over the pairs of a batch and not their mean, so that the
+// learning rate is that of one pair, as in word2vec. With Loss "softmax" it is
+// the mean over pairs of −log p(context | center) over the whole vocabulary
+// (Mikolov et al. 2013, eq. 2), for small ones.
+//
+// The vectors are encoder/weight, those of the words as contexts head/weight, both
+// (V, D).
+type Skipgram struct {
+	Loss      string  `toml:"loss"`      // negative-sampling or softmax
+	Window    int     `toml:"window"`    // the largest distance of a context; the reach of a center is drawn from 1 to Window
+	Negatives float32 `toml:"negatives"` // per pair
+	Subsample float64 `toml:"subsample"` // share of the text from which on a word is left out at times; 0 = never
+	Power     float64 `toml:"power"`     // of the frequencies, for negatives; 0 to 1
+	Block     int     `toml:"block"`     // centers that share negatives
+	Shared    int     `toml:"shared"`    // negatives that they share
+
+	once  sync.Once // the vocabulary of a run is one
+	keep  []float32 // chance to stay, by word
+	noise *draw.Alias
+}
+
+// Bounds of what a run file can ask for.
+const (
+	maxReach  = 1000
+	maxShared = 1 << 14
+	maxLogits = 1 << 28 // 1 GiB
+)
+
+const (
+	negativeSampling = "negative-sampling"
+	fullSoftmax      = "softmax"
+)
+
+// Check implements Objective.
+func (o *Skipgram) Check(t Task) error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if o.Loss != negativeSampling && o.Loss != fullSoftmax {
+		bad("loss: is %q, want %s or %s", o.Loss, negativeSampling, fullSoftmax)
+	}
+	if o.Window < 1 || o.Window > maxReach {
+		bad("window: is %d, want 1 to %d words", o.Window, maxReach)
+	}
+	if !(o.Negatives > 0 && o.Negatives <= maxShared) {
+		bad("negatives: is %v, want more than 0, at most %d a pair", o.Negatives, maxShared)
+	}
+	if !(o.Subsample >= 0 && o.Subsample <= 1) {
+		bad("subsample: is %v, want 0 (keep every word) to 1", o.Subsample)
+	}
+	if !(o.Power >= 0 && o.Power <= 1) {
+		bad("power: is %v, want 0 (all words alike) to 1 (as frequent as in the text)", o.Power)
+	}
+	if o.Block < 1 || o.Block > maxShared {
+		bad("block: is %d, want 1 to %d", o.Block, maxShared)
+	}
+	if o.Shared < 1 || o.Shared > maxShared {
+		bad("shared: is %d, want 1 to %d", o.Shared, maxShared)
+	}
+	if t.Spec.Words == nil {
+		bad("skipgram learns from text, and an example of %s has shape %v", t.Spec.Name, t.Spec.Shape)
+	} else if _, ok := t.Encoder.(nets.Worded); !ok {
+		bad("encoder: skipgram trains word vectors; give encoder.type = \"embedding\"")
+	} else if err := t.Encoder.Check(t.Spec.Shape); err != nil {
+		errs = append(errs, err)
+	}
+	if v := t.Spec.Words; len(errs) == 0 && v != nil && o.Loss == fullSoftmax {
+		if n := t.Batch * o.pairs(t) * v.Len(); n > maxLogits {
+			bad("loss: a softmax over %d words for %d pairs a batch takes %d values, want at most %d; fewer words, a smaller batch or %s",
+				v.Len(), t.Batch*o.pairs(t), n, maxLogits, negativeSampling)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// tables readies what depends on the vocabulary alone.
+func (o *Skipgram) tables(v *data.Vocabulary) {
+	o.once.Do(func() {
+		o.keep = make([]float32, v.Len())
+		weights := make([]float64, v.Len())
+		for i, n := range v.Counts {
+			// √(s/f) + s/f, as word2vec's program has it; the paper's eq. 5 lacks the
+			// second term.
+			r := math.Inf(1)
+			if o.Subsample > 0 {
+				r = o.Subsample * float64(v.Total) / float64(n)
+			}
+			o.keep[i] = float32(min(1, math.Sqrt(r)+r))
+			weights[i] = math.Pow(float64(n), o.Power)
+		}
+		o.noise = draw.NewAlias(weights)
+	})
+}
+
+// blocks is how many blocks a run of words has at most.
+func (o *Skipgram) blocks(t Task) int { return (t.Spec.Size() + o.Block - 1) / o.Block }
+
+// pairs is how many pairs a run of words has at most.
+func (o *Skipgram) pairs(t Task) int { return t.Spec.Size() * 2 * o.Window }
+
+// Prepare implements Objective. It leaves frequent words out, so that those left
+// stand nearer to each other, and draws windows and negatives.
+func (o *Skipgram) Prepare(t Task, b *data.Batch, into *graph.Feed) error {
+	o.tables(b.Spec.Words)
+	if len(into.I["clean"]) > 0 {
+		for i, w := range b.Tokens {
+			into.I["clean"][i] = int(w)
+		}
+	}
+	size := t.Spec.Size()
+	words, reach := make([]int, 0, size), make([]int, 0, size)
+	var r draw.Rand
+	for i, index := range b.Index {
+		r.Seed(draw.Key(t.Seed, "skipgram", b.Epoch, index))
+		words, reach = words[:0], reach[:0]
+		for _, w := range b.Tokens[i*size : (i+1)*size] {
+			if w < 0 {
+				break
+			}
+			if k := o.keep[w]; k >= 1 || r.Float32() < k {
+				words = append(words, int(w))
+				reach = append(reach, 1+r.IntN(o.Window))
+			}
+		}
+		if o.Loss == fullSoftmax {
+			n := o.pairs(t)
+			expand(words, reach, into.I["centers"][i*n:(i+1)*n], into.I["contexts"][i*n:(i+1)*n])
+			continue
+		}
+		end := i*size + len(words)
+		copy(into.I["words"][i*size:], words)
+		copy(into.I["reach"][i*size:], reach)
+		for j := end; j < (i+1)*size; j++ {
+			into.I["words"][j], into.I["reach"][j] = -1, 0
+		}
+		per := o.blocks(t) * o.Shared
+		shared := into.I["negatives"][i*per : (i+1)*per]
+		used := (len(words) + o.Block - 1) / o.Block * o.Shared
+		for j := range used {
+			shared[j] = o.noise.Draw(&r)
+		}
+		clear(shared[used:])
+	}
+	return nil
+}
+
+// expand lists the pairs of a run of words; contexts end in -1, for no pair.
+func expand(words, reach, centers, contexts []int) {
+	n := 0
+	for i, w := range words {
+		for j := max(0, i-reach[i]); j <= min(len(words)-1, i+reach[i]); j++ {
+			if j != i {
+				centers[n], contexts[n] = w, words[j]
+				n++
+			}
+		}
+	}
+	clear(centers[n:])
+	for ; n < len(contexts); n++ {
+		contexts[n] = -1
+	}
+}
+
+// Build implements Objective.
+func (o *Skipgram) Build(t Task, s *graph.Scope) *G.Node {
+	enc, v, size := t.Encoder.(nets.Worded), t.Spec.Words.Len(), t.Spec.Size()
+	if !s.Training() {
+		enc.EncodeWords(s.In("encoder"), s.Ints("clean", t.Batch, size), v) // (B, D)
+	}
+	in := enc.Vectors(s.In("encoder"), v)                                        // (V, D)
+	out := s.In("head").Param("weight", graph.Constant(0), v, enc.CodeSize(nil)) // (V, D)
+	if o.Loss == fullSoftmax {
+		centers := s.Ints("centers", t.Batch, o.pairs(t))   // (B, P)
+		contexts := s.Ints("contexts", t.Batch, o.pairs(t)) // (B, P)
+		return WordSoftmax(s, in, out, centers, contexts)   // ()
+	}
+	words := s.Ints("words", t.Batch, size)                         // (B, T)
+	reach := s.Ints("reach", t.Batch, size)                         // (B, T)
+	negatives := s.Ints("negatives", t.Batch*o.blocks(t), o.Shared) // (B·⌈T/Block⌉, N)
+	k := &ops.NegativeSampling{Block: o.Block, Window: o.Window, K: o.Negatives}
+	return s.Apply(k, in, out, words, reach, negatives) // ()
+}
+
+// WordSoftmax is the mean over pairs (B, P) of −log p(context | center), where p is
+// the softmax over the vocabulary of in[center]·out[w]; the tables are (V, D), and
+// a context of -1 stands for no pair.
+func WordSoftmax(s *graph.Scope, in, out, centers, contexts *G.Node) *G.Node {
+	c := s.Apply(&ops.Embedding{}, in, centers)                              // (B, P, D)
+	logits := s.Apply(&ops.Linear{NoBias: true}, c, out)                     // (B, P, V)
+	return layers.CrossEntropy(s, logits, contexts, layers.IgnoreTarget(-1)) // ()
+}
