@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"x2vec/checkpoints"
+)
+
+// expect runs a command here and wants that exit status and these words in what it
+// says.
+func expect(t *testing.T, status int, words []string, args ...string) (stdout string) {
+	t.Helper()
+	got, out, err := inProcess(args...)
+	if got != status {
+		t.Errorf("%v: exit status %d, want %d\n%s%s", args, got, status, out, err)
+	}
+	for _, w := range words {
+		if !strings.Contains(out+err, w) {
+			t.Errorf("%v: %q is missing in\n%s%s", args, w, out, err)
+		}
+	}
+	return out
+}
+
+// TestRunFolder walks through what may happen to a run that is there already.
+func TestRunFolder(t *testing.T) {
+	text := fmt.Sprintf(small, 60)
+	job := writeJob(t, text)
+	run := filepath.Join(t.TempDir(), "run")
+	train := func(more ...string) []string { return append([]string{"train", job, "--out", run}, more...) }
+
+	expect(t, 1, []string{"holds no checkpoint to go on from"}, train("--resume", "must")...)
+	expect(t, 0, []string{"done: "}, train()...)
+	for _, name := range []string{"run.toml", "metrics.jsonl", "run.log", "report.html", "evals/step-00000060.json",
+		"samples/step-00000060-reconstructions.png", "checkpoints/step-00000060/weights.safetensors", "checkpoints/step-00000045/manifest.json"} {
+		if _, err := os.Stat(filepath.Join(run, filepath.FromSlash(name))); err != nil {
+			t.Errorf("%v", err)
+		}
+	}
+	before := final(t, run)
+	expect(t, 0, []string{"is complete (step 60)", "raise train.duration", "--resume never"}, train()...)
+	expect(t, 1, []string{"holds a run at step 60; give another --out"}, train("--resume", "never")...)
+	expect(t, 2, []string{"--resume is \"yes\", want auto, never or must"}, train("--resume", "yes")...)
+	expect(t, 2, []string{
+		`--set encoder.code=9: is 9, but the run in ` + run + ` has 8; a run goes on as it began: give another --out to begin anew`,
+		`--set optimizer.lr=0.1: is 0.1, but the run in`,
+		`--set seed=6: is 6, but the run in`,
+	}, train("--set", "encoder.code=9", "--set", "optimizer.lr=0.1", "--set", "seed=6", "--set", "log.every=5")...)
+	same(t, "refused", final(t, run), before)
+
+	// More to do: a longer run goes on, and says what changed.
+	expect(t, 0, []string{"train.duration is 90 now, was 60", "going on from step 60 of 90"}, train("--set", "train.duration=90")...)
+	if got := string(final(t, run)["step"]); got != "90" {
+		t.Errorf("the newest checkpoint is of step %s, want 90", got)
+	}
+	expect(t, 0, []string{"checkpoints are whole, the newest is of step 90"}, "verify", run)
+	expect(t, 0, []string{"report.html"}, "report", run)
+	expect(t, 2, []string{"is not the folder of a run"}, "resume", t.TempDir())
+}
+
+// A damaged newest checkpoint is named and the one before it is used; the run ends
+// in the same bytes.
+func TestDamagedCheckpoint(t *testing.T) {
+	job := writeJob(t, fmt.Sprintf(small, 60))
+	run := filepath.Join(t.TempDir(), "run")
+	expect(t, 0, nil, "train", job, "--out", run)
+	before := final(t, run)
+	file := filepath.Join(run, "checkpoints", "step-00000060", "weights.safetensors")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)-3] ^= 1
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, 1, []string{file}, "verify", run)
+	expect(t, 0, []string{"checkpoint passed over: " + file, "going on from step 54 of 60"}, "train", job, "--out", run)
+	same(t, "after damage", final(t, run), before)
+}
+
+func TestTwoProcesses(t *testing.T) {
+	job := writeJob(t, fmt.Sprintf(small, 60))
+	run := t.TempDir()
+	lock, err := checkpoints.Acquire(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	expect(t, 1, []string{fmt.Sprintf("%s: in use by process %d since ", run, os.Getpid())}, "train", job, "--out", run)
+}
+
+// A loss that is not a number ends the run, keeps the checkpoints that are good and
+// says how to go on.
+func TestDivergedRun(t *testing.T) {
+	job := writeJob(t, `[data]
+source = "synthetic"
+count = 200
+test_limit = 20
+size = 4
+channels = 1
+[encoder]
+hidden = []
+code = 2
+[optimizer]
+type = "sgd"
+lr = 40000
+[train]
+batch = 10
+duration = 500
+[checkpoint]
+every = 2
+`)
+	run := filepath.Join(t.TempDir(), "run")
+	expect(t, 1, []string{"at learning rate 40000; the batch's examples are [", "the checkpoint to go back to is that of step ", "a lower optimizer.lr"},
+		"train", job, "--out", run)
+	expect(t, 0, []string{"checkpoints are whole"}, "verify", run)
+	b, err := os.ReadFile(filepath.Join(run, "metrics.jsonl"))
+	if err != nil || !bytes.Contains(b, []byte(`"event":"stop"`)) || !bytes.Contains(b, []byte(`"index":[`)) {
+		t.Errorf("metrics.jsonl has no stop event with the batch: %v\n%s", err, b)
+	}
+}
+
+func TestRequests(t *testing.T) {
+	t.Setenv("X2VEC_DATA", "")
+	t.Setenv("X2VEC_CACHE", t.TempDir())
+	job := writeJob(t, fmt.Sprintf(small, 60))
+	expect(t, 2, []string{`no recipe "quikstart"; did you mean quickstart?`}, "train", "quikstart")
+	expect(t, 2, []string{"no such file"}, "train", filepath.Join(t.TempDir(), "x.toml"))
+	expect(t, 2, []string{"--steps is 0, want at least 1"}, "train", job, "--steps", "0")
+	expect(t, 2, []string{"small.toml:23: train.batch: is 24, but synthetic has only 20 examples for training"},
+		"train", job, "--out", t.TempDir(), "--set", "data.count=20")
+	expect(t, 1, []string{"mnist is not here; looked in", "x2vec data get mnist"}, "train", "ae-mlp", "--out", t.TempDir(), "--set", "data.path=")
+	expect(t, 0, []string{"trained values", "encoder/fc0/weight", "a step of 48 examples"}, "train", job, "--dry-run")
+
+	printed := expect(t, 0, []string{"duration = 7\n", "code = 8\n"}, "train", job, "--print-config", "--steps", "7")
+	again := writeJob(t, printed)
+	if expect(t, 0, nil, "train", again, "--print-config") != printed {
+		t.Error("the printed run file prints itself differently")
+	}
+}
+
+// Every recipe is a good run file, and ls says what it is.
+func TestRecipes(t *testing.T) {
+	list := expect(t, 0, nil, "recipes", "ls")
+	for _, name := range recipeNames() {
+		text := expect(t, 0, nil, "recipes", "show", name)
+		about, rest, _ := strings.Cut(text, "\n")
+		if !strings.HasPrefix(about, "# ") || !strings.Contains(list, strings.TrimPrefix(about, "# ")) || rest == "" {
+			t.Errorf("%s: recipes ls does not say %q", name, about)
+		}
+		expect(t, 0, []string{"[encoder]"}, "train", name, "--print-config")
+	}
+	expect(t, 2, []string{`no recipe "nosuch"`}, "recipes", "show", "nosuch")
+}
+
+// TestFitter trains a method that has no steps, in the same folder, log and report.
+func TestFitter(t *testing.T) {
+	job := writeJob(t, `[data]
+source = "shapes"
+count = 300
+test_limit = 50
+size = 8
+[encoder]
+hidden = []
+code = 5
+[objective]
+type = "pca"
+[train]
+batch = 50
+`)
+	run := filepath.Join(t.TempDir(), "run")
+	expect(t, 0, []string{"test loss", "done: "}, "train", job, "--out", run)
+	expect(t, 0, []string{"is complete (step 1)"}, "train", job, "--out", run)
+	expect(t, 0, []string{"the same bytes"}, "verify", "--resume", run)
+}
