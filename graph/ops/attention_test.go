@@ -84,7 +84,8 @@ func TestAttention(t *testing.T) {
 		{5, 17, 16, 3, 16},
 		{5, 33, 5, 1, 20},
 		{5, 2, 130, 2, 4},
-		{2, 150, 260, 1, 5}, // in blocks; with so many keys, computed again
+		{2, 150, 260, 1, 5}, // in blocks; so many keys are computed again
+		{1, 140, 20, 1, 40}, // in blocks, kept
 	} {
 		for _, k := range []ops.Attention{{}, {Causal: true}, {Masked: true}, {Causal: true, Masked: true}, {Cross: true}, {Cross: true, Masked: true}} {
 			k.Heads = c.heads
