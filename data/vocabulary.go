@@ -1,8 +1,14 @@
 package data
 
 import (
+	"bufio"
 	"cmp"
+	"errors"
+	"fmt"
+	"io"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // A Vocabulary numbers words, the most frequent first. It does not change once
@@ -42,4 +48,48 @@ func (v *Vocabulary) Len() int { return len(v.Words) }
 func (v *Vocabulary) Find(word string) (int, bool) {
 	i, ok := v.index[word]
 	return i, ok
+}
+
+// Write writes a line for each word, in their order: the word, a tab, its count.
+func (v *Vocabulary) Write(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	for i, word := range v.Words {
+		fmt.Fprintf(b, "%s\t%d\n", word, v.Counts[i])
+	}
+	return b.Flush()
+}
+
+// ReadVocabulary reads what Write wrote. Its error says in which line what is
+// wrong.
+func ReadVocabulary(r io.Reader) (*Vocabulary, error) {
+	v := &Vocabulary{index: map[string]int{}}
+	in := bufio.NewScanner(r)
+	for in.Scan() {
+		bad := func(format string, a ...any) (*Vocabulary, error) {
+			return nil, fmt.Errorf("line %d: %w", v.Len()+1, fmt.Errorf(format, a...))
+		}
+		word, count, ok := strings.Cut(in.Text(), "\t")
+		if !ok || word == "" {
+			return bad("want a word, a tab and its count")
+		}
+		n, err := strconv.ParseInt(count, 10, 62)
+		switch _, there := v.index[word]; {
+		case err != nil || n < 1:
+			return bad("%q is no count", count)
+		case there:
+			return bad("%s is there twice", word)
+		case v.Len() > 0 && n > v.Counts[v.Len()-1]:
+			return bad("%s is more frequent than the word before it", word)
+		}
+		v.index[word] = v.Len()
+		v.Words, v.Counts = append(v.Words, word), append(v.Counts, n)
+		v.Total += n
+	}
+	if err := in.Err(); err != nil {
+		return nil, fmt.Errorf("line %d: %w", v.Len()+1, err)
+	}
+	if v.Len() == 0 {
+		return nil, errors.New("holds no words")
+	}
+	return v, nil
 }

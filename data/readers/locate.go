@@ -41,6 +41,12 @@ var fetched = []string{"mnist", "fashion-mnist", "kmnist", "cifar10", "cifar100"
 
 // locate finds the folder, or the archive, that holds the files of o.
 func locate(o Options) (string, error) {
+	if o.Name == "text" {
+		if o.Path == "" {
+			return "", errors.New("path: is empty, want a text, or a folder of texts")
+		}
+		return o.Path, nil // its reader says all else
+	}
 	places := []string{o.Path}
 	if o.Path == "" {
 		if o.Name == "folder" || o.Name == "idx" {

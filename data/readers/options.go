@@ -38,6 +38,11 @@ type Options struct {
 	OnDamaged string         // folder: refuse (default), skip, or keep (an error when it is read)
 	TestShare float64        // folder without split subfolders: the part that is test; 0 = 0.1
 
+	Words    string // text: one of text.Modes; empty = words
+	MinCount int    // text: words that occur less often are left out; 0 = 5
+	MaxWords int    // text: the most frequent words to keep; 0 = all
+	Length   int    // text: words of an example; 0 = 256
+
 	// Warn is told what was accepted but should be known; nil = nobody.
 	Warn func(text string)
 }
@@ -69,6 +74,8 @@ func openers() []opener {
 		{"idx", true, "any other images and labels in IDX files", openIDX},
 		{"cifar10", true, "CIFAR-10, binary version, 50,000 + 10,000 of 32x32 colour", openCIFAR},
 		{"cifar100", true, "CIFAR-100, binary version, 50,000 + 10,000 of 32x32 colour", openCIFAR},
+		{"builtin-text", false, "600,000 words of the King James Version, within the program (public domain)", openText},
+		{"text", true, "any text: a file, plain or packed (gz, bz2, zst), or a folder of them", openText},
 		{"folder", true, "a folder of images (png, jpeg, gif, webp, bmp), flat or one folder a class", openFolder},
 	}
 }
@@ -129,6 +136,11 @@ func (o Options) Check() error {
 	}
 	if !(o.TestShare > 0 && o.TestShare < 1) {
 		faults.add("test share: is %g, want more than 0 and less than 1", o.TestShare)
+	}
+	if slices.Contains(texts, o.Name) {
+		if err := o.textOptions().Check(); err != nil {
+			faults = append(faults, err)
+		}
 	}
 	if o.Name == "emnist" && o.Variant != "" && emnistClasses[o.Variant] == nil {
 		names := []string{"balanced", "byclass", "bymerge", "digits", "letters", "mnist"}

@@ -336,3 +336,17 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 }
+
+func TestBuiltin(t *testing.T) {
+	c, err := Builtin(context.Background(), Options{Split: "words", MinCount: 5, Length: 256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := c.Spec().Words
+	if c.Seen() < 600_000 || c.Seen() > 620_000 || v.Len() < 3000 || v.Words[0] != "the" {
+		t.Errorf("%d words, %d in the vocabulary, first %q", c.Seen(), v.Len(), v.Words[0])
+	}
+	if got := words(t, c)[:10]; !slices.Equal(got, strings.Fields("in the beginning god created the heaven and the earth")) {
+		t.Errorf("begins with %q", got)
+	}
+}

@@ -56,6 +56,10 @@ type Data struct {
 	Damaged   string  `toml:"damaged"`    // folder: refuse, skip or keep
 	TestShare float64 `toml:"test_share"` // folder without splits: part that is test
 	Normalize string  `toml:"normalize"`  // one of normalizations
+	Words     string  `toml:"words"`      // text: how it is split: text8, words or whitespace
+	MinCount  int     `toml:"min_count"`  // text: words that occur less often are left out
+	MaxWords  int     `toml:"max_words"`  // text: the most frequent words to keep; 0 = all
+	Length    int     `toml:"length"`     // text: words of an example
 }
 
 // normalizations are the ways in which bytes become numbers: byte/255; minus the
@@ -71,6 +75,9 @@ func dataKeys(name string) []string {
 		}
 	}
 	switch name {
+	case "text", "builtin-text":
+		keys = slices.DeleteFunc(keys, func(k string) bool { return k == "normalize" || k == "test_limit" })
+		keys = append(keys, "words", "min_count", "max_words", "length")
 	case "emnist":
 		keys = append(keys, "variant", "as_stored")
 	case "cifar100":
@@ -87,7 +94,8 @@ func dataKeys(name string) []string {
 func (d Data) options(split string, warn func(string)) readers.Options {
 	o := readers.Options{Name: d.Source, Path: d.Path, Split: split, Limit: d.Limit, Seed: d.Seed,
 		Variant: d.Variant, AsStored: d.AsStored, Size: d.Size, Channels: d.Channels, Count: d.Count,
-		Resize: transforms.Fit(d.Resize), OnDamaged: d.Damaged, TestShare: d.TestShare, Warn: warn}
+		Resize: transforms.Fit(d.Resize), OnDamaged: d.Damaged, TestShare: d.TestShare,
+		Words: d.Words, MinCount: d.MinCount, MaxWords: d.MaxWords, Length: d.Length, Warn: warn}
 	if split == "test" {
 		o.Limit, o.Count = d.TestLimit, 0
 	}
@@ -166,7 +174,7 @@ type Checkpoint struct {
 func defaults(name string) *File {
 	f := &File{
 		Name:  name,
-		Data:  Data{Source: "builtin", Resize: "crop", Damaged: "refuse", TestShare: 0.1, Normalize: "unit"},
+		Data:  Data{Source: "builtin", Resize: "crop", Damaged: "refuse", TestShare: 0.1, Normalize: "unit", Words: "words", MinCount: 5, Length: 256},
 		Train: Train{Batch: 256, Duration: Duration{20, Epochs}},
 		Log:   Log{Every: Duration{50, Steps}},
 		Check: Checkpoint{Every: Duration{1, Epochs}, Keep: 2},

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -29,6 +30,10 @@ const (
 
 // ErrComplete says that there is nothing left to do.
 var ErrComplete = errors.New("the run is complete")
+
+// VocabularyFile is in the folder of a run whose examples are words; package data
+// reads it.
+const VocabularyFile = "vocabulary.tsv"
 
 // Begin readies a run in a folder: takes its lock, assembles what the file asks
 // for, writes the folder's run.toml and goes back to the newest checkpoint where
@@ -107,6 +112,15 @@ func (f *File) Begin(folder string, resume Resume, version string, log logrus.Fi
 		}
 		if run.Complete() {
 			return run, done, ErrComplete
+		}
+	}
+	if words := config.Task.Spec.Words; words != nil {
+		var b bytes.Buffer
+		if err := words.Write(&b); err != nil {
+			return nil, done, err
+		}
+		if err := checkpoints.WriteFile(filepath.Join(folder, VocabularyFile), b.Bytes()); err != nil {
+			return nil, done, err
 		}
 	}
 	return run, done, checkpoints.WriteFile(filepath.Join(folder, trainers.RunFile), []byte(f.With(now)))

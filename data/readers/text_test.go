@@ -1,0 +1,51 @@
+package readers
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"x2vec/data"
+)
+
+func TestText(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "some.txt")
+	if err := os.WriteFile(path, []byte("Some words, and some more"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for name, o := range map[string]Options{
+		"text":         {Name: "text", Path: path, MinCount: 1, Length: 5},
+		"builtin-text": {Name: "builtin-text"},
+	} {
+		src, err := Open(o)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		spec := src.Spec()
+		if spec.Words == nil || len(spec.Shape) != 1 || spec.Image() {
+			t.Errorf("%s: %+v", name, spec)
+		}
+		e := data.Example{Tokens: make([]int32, spec.Size())}
+		if err := src.Read(0, &e); err != nil || e.Tokens[0] < 0 {
+			t.Errorf("%s: first word %d, %v", name, e.Tokens[0], err)
+		}
+		o.Split = "test"
+		if _, err := Open(o); !errors.Is(err, fs.ErrNotExist) || err.Error() != name+": all of a text is for training" {
+			t.Errorf("%s: test part: %v", name, err)
+		}
+	}
+	for want, o := range map[string]Options{
+		"path: is empty":               {Name: "text"},
+		"no such file":                 {Name: "text", Path: path + "x"},
+		`split: is "lines", want one`:  {Name: "text", Path: path, Words: "lines"},
+		"of its 5 words, 0 different":  {Name: "text", Path: path},
+		"min_count: is -1, want at le": {Name: "builtin-text", MinCount: -1},
+	} {
+		if _, err := Open(o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
