@@ -38,6 +38,10 @@ func readerFlags(f *pflag.FlagSet, o *readers.Options) {
 	f.IntVar(&o.Count, "count", 0, "shapes, synthetic: number of examples")
 	f.StringVar((*string)(&o.Resize), "resize", string(transforms.Crop), "folder: crop or stretch")
 	f.StringVar(&o.OnDamaged, "damaged", "refuse", "folder: what to do with a file that cannot be read: refuse, skip or keep")
+	f.StringVar(&o.Words, "words", "words", "text: how it is split: text8, words or whitespace")
+	f.IntVar(&o.MinCount, "min-count", 5, "text: leave out words that occur less often")
+	f.IntVar(&o.MaxWords, "max-words", 0, "text: keep the most frequent words only (0 = all)")
+	f.IntVar(&o.Length, "length", 256, "text: words of an example")
 }
 
 // named fills in which source is meant by NAME or by a folder.

@@ -11,6 +11,7 @@ import (
 
 	"x2vec/data/check"
 	"x2vec/data/readers"
+	"x2vec/data/text"
 )
 
 func dataCheckCommand() *cobra.Command {
@@ -22,13 +23,16 @@ func dataCheckCommand() *cobra.Command {
 		Long: `Read every example and tell what spoils a training: damaged and constant
 examples, exact duplicates, examples of one picture with two labels, and test
 examples that are among the training ones. Counts the classes and gives the mean
-and standard deviation of each channel.
+and standard deviation of each channel. Of a text it counts words and vocabulary,
+and says how much of the text that covers.
 
 The exit status is 1 where something was found that spoils a training.`,
 		Example: `  x2vec data check builtin
-  x2vec data check ~/photos --size 64 --json`,
+  x2vec data check ~/photos --size 64 --json
+  x2vec data check text --path books/ --min-count 10`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			out := c.OutOrStdout()
 			if err := named(args[0], &o); err != nil {
 				return err
 			}
@@ -39,16 +43,17 @@ The exit status is 1 where something was found that spoils a training.`,
 			if err != nil {
 				return err
 			}
+			if c, ok := train.(*text.Corpus); ok {
+				return printText(out, check.Text(c), asJSON)
+			}
 			report, err := check.Run(c.Context(), train, test, nil)
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				enc := json.NewEncoder(c.OutOrStdout())
-				enc.SetIndent("", "  ")
-				err = enc.Encode(report)
+				err = printJSON(out, report)
 			} else {
-				printCheck(c.OutOrStdout(), report)
+				printCheck(out, report)
 			}
 			if err != nil {
 				return err
@@ -62,6 +67,25 @@ The exit status is 1 where something was found that spoils a training.`,
 	readerFlags(c.Flags(), &o)
 	c.Flags().BoolVar(&asJSON, "json", false, "print the whole report as JSON")
 	return c
+}
+
+func printJSON(w io.Writer, report any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(report)
+}
+
+func printText(w io.Writer, r check.TextReport, asJSON bool) error {
+	if asJSON {
+		return printJSON(w, r)
+	}
+	var words []string
+	for _, f := range r.Frequent {
+		words = append(words, fmt.Sprintf("%s %d", f.Word, f.Count))
+	}
+	_, err := fmt.Fprintf(w, "%s, runs of %d words\n\n  words       %d\n  vocabulary  %d words, each there %d times or more\n  coverage    %.2f %% of the text, %d words in %d examples\n  frequent    %s\n",
+		r.Name, r.Length, r.Words, r.Vocabulary, r.Rarest, 100*r.Coverage, r.Kept, r.Examples, strings.Join(words, ", "))
+	return err
 }
 
 func printCheck(w io.Writer, r *check.Report) {

@@ -111,6 +111,9 @@ type finding struct {
 // the two splits do not belong together.
 func Run(ctx context.Context, train, test data.Source, progress func(done, total int)) (*Report, error) {
 	splits := []data.Source{train}
+	if s := train.Spec(); s.Words != nil {
+		return nil, fmt.Errorf("%s: holds words, and no values to check", s.Name)
+	}
 	if test != nil {
 		if a, b := train.Spec(), test.Spec(); !slices.Equal(a.Shape, b.Shape) {
 			return nil, fmt.Errorf("%s: the training examples are %v, the test examples %v", a.Name, a.Shape, b.Shape)
