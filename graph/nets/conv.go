@@ -75,12 +75,13 @@ func (e *Conv) Check(shape []int) error {
 	}
 	if e.Kernel < 1 || e.Kernel > maxKernel {
 		bad("kernel: is %d, want 1 to %d", e.Kernel, maxKernel)
-	}
-	if e.Stride < 1 || e.Stride > max(1, e.Kernel) {
-		bad("stride: is %d, want 1 to the kernel's %d", e.Stride, e.Kernel)
-	}
-	if e.Pad < 0 || e.Pad >= max(1, e.Kernel) {
-		bad("pad: is %d, want 0 to below the kernel's %d", e.Pad, e.Kernel)
+	} else {
+		if e.Stride < 1 || e.Stride > e.Kernel {
+			bad("stride: is %d, want 1 to the kernel's %d", e.Stride, e.Kernel)
+		}
+		if e.Pad < 0 || e.Pad >= e.Kernel {
+			bad("pad: is %d, want 0 to below the kernel's %d", e.Pad, e.Kernel)
+		}
 	}
 	if e.Code < 1 || e.Code > maxWidth {
 		bad("code: is %d, want 1 to %d", e.Code, maxWidth)
@@ -101,7 +102,7 @@ func (e *Conv) Check(shape []int) error {
 	for i, c := range e.Channels {
 		nh, nw := e.smaller(h), e.smaller(w)
 		if nh < 1 || nw < 1 {
-			return fmt.Errorf("channels: convolution %d gets a map of %dx%d, too small for a kernel of %d with %d zeros on each side; want fewer convolutions, a smaller stride or larger pictures", i, h, w, e.Kernel, e.Pad)
+			return fmt.Errorf("channels: convolution %d gets a map of %dx%d, too small for a kernel of %d with a pad of %d; want fewer convolutions, a smaller stride or larger pictures", i, h, w, e.Kernel, e.Pad)
 		}
 		if weights += in * c * e.Kernel * e.Kernel; weights > maxWeights {
 			return fmt.Errorf("channels: convolution %d of %d to %d channels brings the encoder to %d weights, want at most %d", i, in, c, weights, maxWeights)

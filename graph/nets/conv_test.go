@@ -106,9 +106,9 @@ func TestConvCheck(t *testing.T) {
 			t.Errorf("pictures of %v: %v", shape, err)
 		}
 	}
-	wrong := Conv{Channels: []int{0}, Kernel: 0, Stride: 0, Pad: 9, Activation: "rleu", Norm: "bath"}
+	wrong := Conv{Channels: []int{0}, Kernel: 3, Stride: 4, Pad: 9, Activation: "rleu", Norm: "bath"}
 	err := wrong.Check([]int{784})
-	for _, part := range []string{"channels[0]: is 0", "kernel: is 0", "stride: is 0", "pad: is 9", "code: is 0", `"relu"`, "none, batch, group", "[784]"} {
+	for _, part := range []string{"channels[0]: is 0", "stride: is 4", "pad: is 9", "code: is 0", `"relu"`, "none, batch, group", "[784]"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("the error does not speak of %q: %v", part, err)
 		}
@@ -118,6 +118,7 @@ func TestConvCheck(t *testing.T) {
 		shape []int
 		part  string
 	}{
+		{Conv{Channels: []int{8}, Kernel: 65, Stride: 2, Pad: 1, Code: 8, Activation: "relu", Norm: "none"}, []int{3, 8, 8}, "kernel: is 65"},
 		{ok, []int{3, 4, 4}, "convolution 2 gets a map of 1x1"},
 		{Conv{Channels: []int{1 << 14, 1 << 14}, Kernel: 4, Stride: 2, Pad: 1, Code: 8, Activation: "relu", Norm: "none"}, []int{3, 8, 8}, "weights, want at most"},
 		{Conv{Channels: []int{1 << 10}, Kernel: 1, Stride: 1, Pad: 0, Code: 1 << 12, Activation: "relu", Norm: "none"}, []int{3, 64, 64}, "weights, want at most"},
