@@ -62,7 +62,7 @@ const (
 	// the length (measured from 65 to 1000 tokens).
 	keptScores = 4
 	// attentionWork is how many multiplications a chunk of heads should have.
-	attentionWork = 1 << 20
+	attentionWork = 1 << 18
 )
 
 // Name implements Kernel.
