@@ -11,6 +11,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"x2vec/data/internal/durable"
 )
 
 // Vectors are words with a vector each, in the order of the file, which is that
@@ -269,6 +271,11 @@ func (v *Vectors) Write(w io.Writer, format string) error {
 		}
 	}
 	return b.flush(0)
+}
+
+// Save makes a file of what Write writes, all of it or nothing.
+func (v *Vectors) Save(path, format string) error {
+	return durable.Write(path, func(f *os.File) error { return v.Write(f, format) })
 }
 
 // buffer gathers what is written.

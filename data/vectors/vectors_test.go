@@ -40,11 +40,7 @@ func same(t *testing.T, got, want *Vectors) {
 func TestWriteAndOpen(t *testing.T) {
 	for _, format := range Formats {
 		path := filepath.Join(t.TempDir(), format)
-		var b bytes.Buffer
-		if err := three(t).Write(&b, format); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, b.Bytes(), 0o666); err != nil {
+		if err := three(t).Save(path, format); err != nil {
 			t.Fatal(err)
 		}
 		v, err := Open(path)

@@ -1,0 +1,266 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"x2vec/data/vectors"
+	"x2vec/trainers/eval"
+	"x2vec/trainers/job"
+)
+
+// aboutVectors is said of every command that takes word vectors.
+const aboutVectors = `RUN is the folder of a run that trains word vectors, or a file of them: word2vec's
+text and binary form, fastText's .vec, GloVe's text.`
+
+// openWords reads the vectors of a run or of a file.
+func openWords(path string) (*vectors.Vectors, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, badRequest(err)
+	case info.IsDir():
+		v, _, err := job.Words(path)
+		return v, err
+	}
+	return vectors.Open(path)
+}
+
+// openSpace is openWords for comparing words.
+func openSpace(path string) (s *eval.WordSpace, err error) {
+	v, err := openWords(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, v.Close()) }()
+	return eval.NewWordSpace(v)
+}
+
+// asked turns an unknown word into a request that was wrong.
+func asked(err error) error {
+	var u *eval.UnknownWord
+	if errors.As(err, &u) {
+		return badRequest(err)
+	}
+	return err
+}
+
+func neighborsCommand() *cobra.Command {
+	n := 10
+	c := &cobra.Command{
+		Use:     "neighbors RUN WORD...",
+		Short:   "list the words whose vectors are nearest to a word's",
+		Long:    "List the words whose vectors are nearest to that of a word, with their cosines.\n\n" + aboutVectors,
+		Example: "  x2vec neighbors runs/words paris\n  x2vec neighbors glove.6B.100d.txt paris -n 5",
+		Args:    cobra.MinimumNArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			if n < 1 {
+				return badRequest(fmt.Errorf("-n: is %d, want at least 1", n))
+			}
+			s, err := openSpace(args[0])
+			if err != nil {
+				return err
+			}
+			for _, word := range args[1:] {
+				near, err := s.Neighbors(word, n)
+				if err != nil {
+					return asked(err)
+				}
+				if len(args) > 2 {
+					fmt.Fprintf(c.OutOrStdout(), "%s:\n", word)
+				}
+				printNeighbors(c, near)
+			}
+			return nil
+		},
+	}
+	c.Flags().IntVarP(&n, "number", "n", n, "of words to list")
+	return c
+}
+
+func analogyCommand() *cobra.Command {
+	n := 5
+	c := &cobra.Command{
+		Use:   "analogy RUN A B C",
+		Short: "answer: A is to B as C is to which word?",
+		Long: `List the words nearest to B - A + C, each vector being of length one, without A, B
+and C themselves.
+
+` + aboutVectors,
+		Example: "  x2vec analogy runs/words france paris italy",
+		Args:    cobra.ExactArgs(4),
+		RunE: func(c *cobra.Command, args []string) error {
+			if n < 1 {
+				return badRequest(fmt.Errorf("-n: is %d, want at least 1", n))
+			}
+			s, err := openSpace(args[0])
+			if err != nil {
+				return err
+			}
+			near, err := s.Analogy(args[1], args[2], args[3], n)
+			if err != nil {
+				return asked(err)
+			}
+			printNeighbors(c, near)
+			return nil
+		},
+	}
+	c.Flags().IntVarP(&n, "number", "n", n, "of words to list")
+	return c
+}
+
+func printNeighbors(c *cobra.Command, near []eval.Neighbor) {
+	for _, w := range near {
+		fmt.Fprintf(c.OutOrStdout(), "%8.4f  %s\n", w.Cosine, w.Word)
+	}
+}
+
+func similarityCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "similarity RUN A B",
+		Short:   "give the cosine of the vectors of two words",
+		Long:    "Give the cosine of the vectors of two words.\n\n" + aboutVectors,
+		Example: "  x2vec similarity runs/words cup mug",
+		Args:    cobra.ExactArgs(3),
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := openSpace(args[0])
+			if err != nil {
+				return err
+			}
+			cos, err := s.Similarity(args[1], args[2])
+			if err != nil {
+				return asked(err)
+			}
+			fmt.Fprintf(c.OutOrStdout(), "%.4f\n", cos)
+			return nil
+		},
+	}
+}
+
+func evalCommand() *cobra.Command {
+	c := &cobra.Command{Use: "eval", Short: "test what was learnt"}
+	c.AddCommand(evalWordsCommand())
+	return c
+}
+
+func exportCommand() *cobra.Command {
+	c := &cobra.Command{Use: "export", Short: "write what was learnt for other programs"}
+	c.AddCommand(exportWordsCommand())
+	return c
+}
+
+func evalWordsCommand() *cobra.Command {
+	var analogies string
+	var pairs []string
+	restrict := 30000
+	c := &cobra.Command{
+		Use:   "words RUN",
+		Short: "ask word vectors analogies, and compare their cosines with people's judgement",
+		Long: `Ask analogies by section (--analogies), of the most frequent words, as gensim
+counts them; and give the rank correlation of cosines with what people say of pairs
+of words (--pairs), with how many of the pairs are known.
+
+` + aboutVectors,
+		Example: "  x2vec eval words runs/words --analogies questions-words.txt --pairs wordsim353.tsv --pairs rg65.txt",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case analogies == "" && len(pairs) == 0:
+				return badRequest(errors.New("there is nothing to ask: give --analogies FILE or --pairs FILE"))
+			case restrict < 0:
+				return badRequest(fmt.Errorf("--restrict: is %d, want 0 (all words) or more", restrict))
+			}
+			var questions []eval.QuestionSection
+			if analogies != "" {
+				var err error
+				if questions, err = readTest(analogies, eval.ReadQuestions); err != nil {
+					return badRequest(err)
+				}
+			}
+			rated := make([][]eval.RatedPair, len(pairs))
+			for i, p := range pairs {
+				var err error
+				if rated[i], err = readTest(p, eval.ReadPairs); err != nil {
+					return badRequest(err)
+				}
+			}
+			s, err := openSpace(args[0])
+			if err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', tabwriter.AlignRight)
+			if questions != nil {
+				fmt.Fprintln(w, "analogies\tright\tasked\tunknown\t \t")
+				for _, a := range s.Analogies(questions, restrict) {
+					percent := "-"
+					if a.Asked > 0 {
+						percent = fmt.Sprintf("%.2f %%", 100*a.Accuracy())
+					}
+					fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t\n", a.Section, a.Right, a.Asked, a.Unknown, percent)
+				}
+			}
+			for i, p := range pairs {
+				r := s.Similarities(rated[i])
+				fmt.Fprintf(w, "%s\t%d\tof %d\t\t%.4f\t\n", p, r.Found, r.Pairs, r.Spearman)
+			}
+			return w.Flush()
+		},
+	}
+	c.Flags().StringVar(&analogies, "analogies", "", "`file` of questions in the form of questions-words.txt")
+	c.Flags().StringArrayVar(&pairs, "pairs", nil, "`file` of two words and a score a line; may be given several times")
+	c.Flags().IntVar(&restrict, "restrict", restrict, "ask analogies of the most frequent words only (0 = all)")
+	return c
+}
+
+// readTest reads a file of questions or of pairs.
+func readTest[T any](path string, read func(r io.Reader) (T, error)) (T, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	defer f.Close()
+	t, err := read(f)
+	if err != nil {
+		return t, fmt.Errorf("%s: %w", path, err)
+	}
+	return t, nil
+}
+
+func exportWordsCommand() *cobra.Command {
+	format := "text"
+	c := &cobra.Command{
+		Use:   "words RUN FILE",
+		Short: "write word vectors to a file for other programs",
+		Long: `Write word vectors to a file: as word2vec's text or binary form, or as GloVe's text,
+which has no first line.
+
+` + aboutVectors,
+		Example: "  x2vec export words runs/words words.bin --format binary",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			if !slices.Contains(vectors.Formats, format) {
+				return badRequest(fmt.Errorf("--format: is %q, want one of %s", format, strings.Join(vectors.Formats, ", ")))
+			}
+			v, err := openWords(args[0])
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, v.Close()) }()
+			if err := v.Save(args[1], format); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.OutOrStdout(), "%s: %d words, vectors of %d\n", args[1], v.Len(), v.Dim)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&format, "format", format, "text, binary or glove")
+	return c
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestWords trains word vectors on a text in which a and b stand in the same places,
+// and puts them to use.
+func TestWords(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	text := file("text.txt", strings.Repeat("the cat sat here . the dog sat here . red car drove off . red bus drove off . ", 100))
+	job := file("job.toml", `seed = 1
+[data]
+source = "text"
+path = "`+filepath.ToSlash(text)+`"
+length = 40
+[encoder]
+type = "embedding"
+dim = 10
+[objective]
+type = "skipgram"
+window = 2
+subsample = 0.0
+[optimizer]
+type = "sgd"
+lr = 0.005
+[train]
+batch = 2
+duration = "40 epochs"
+`)
+	run := filepath.Join(dir, "run")
+	expect(t, 0, nil, "train", job, "--out", run)
+	if v, err := os.ReadFile(filepath.Join(run, "vocabulary.tsv")); err != nil || !strings.HasPrefix(string(v), "drove\t200\nhere\t200\n") {
+		t.Errorf("vocabulary %q, %v", v, err)
+	}
+	if got := expect(t, 0, nil, "neighbors", run, "cat", "-n", "1"); !strings.Contains(got, "dog") {
+		t.Errorf("nearest to cat: %q, want dog", got)
+	}
+	expect(t, 0, []string{"car:\n", "bus", "cat:\n"}, "neighbors", run, "car", "cat")
+	expect(t, 0, []string{"1.0000"}, "similarity", run, "cat", "CAT")
+	expect(t, 0, []string{"bus"}, "analogy", run, "cat", "dog", "car")
+	questions := file("questions.txt", ": pairs\ncat dog car bus\ncat dog car zebra\n")
+	pairs := file("pairs.tsv", "cat\tdog\t9\ncat\tdrove\t1\ncat\tzebra\t1\n")
+	expect(t, 0, []string{"pairs", "semantic", "unknown", "of 3", "1.0000"},
+		"eval", "words", run, "--analogies", questions, "--pairs", pairs)
+	for _, format := range []string{"text", "binary", "glove"} {
+		out := filepath.Join(dir, "vectors."+format)
+		expect(t, 0, []string{"10 words, vectors of 10"}, "export", "words", run, out, "--format", format)
+		if a, b := expect(t, 0, nil, "neighbors", run, "cat"), expect(t, 0, nil, "neighbors", out, "cat"); a != b {
+			t.Errorf("%s: neighbours %q, want %q", format, b, a)
+		}
+	}
+
+	expect(t, 2, []string{`"doog" is not in the vocabulary; near it are dog`}, "neighbors", run, "doog")
+	expect(t, 2, []string{`"zebra" is not in the vocabulary`}, "similarity", run, "cat", "zebra")
+	expect(t, 2, []string{"-n: is 0"}, "analogy", run, "cat", "dog", "car", "-n", "0")
+	expect(t, 2, []string{"there is nothing to ask"}, "eval", "words", run)
+	expect(t, 2, []string{"pairs.tsv: line 1: has 3 words, want the four of an analogy"}, "eval", "words", run, "--analogies", pairs)
+	expect(t, 2, []string{`--format: is "json"`}, "export", "words", run, filepath.Join(dir, "x"), "--format", "json")
+	expect(t, 1, []string{"holds no word vectors"}, "neighbors", dir, "cat")
+	expect(t, 1, []string{"job.toml: line "}, "neighbors", job, "cat")
+	expect(t, 2, []string{"no such file"}, "neighbors", filepath.Join(dir, "nowhere"), "cat")
+}
