@@ -59,8 +59,11 @@ func (o *MAE) decoder() nets.Blocks {
 		Act: ops.Activation{Func: ops.GELU}, Eps: maeEps}
 }
 
-// visible is K.
-func (o *MAE) visible(g ops.PatchGrid) int { return int(float64(g.Patches()) * (1 - o.Mask)) }
+// visible is K. The last digit of a share must not cost a patch: 100·(1−0.8) is
+// 19.999999999999996.
+func (o *MAE) visible(g ops.PatchGrid) int {
+	return int(math.Floor(float64(g.Patches())*(1-o.Mask) + 1e-9))
+}
 
 // Check implements Objective.
 func (o *MAE) Check(t Task) error {

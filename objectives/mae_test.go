@@ -237,3 +237,16 @@ func TestMAEFeatures(t *testing.T) {
 		t.Errorf("code is %v", v.Shape)
 	}
 }
+
+// A share is taken at its word: 0.8 of 100 patches leaves 20.
+func TestMAEShare(t *testing.T) {
+	src, err := readers.Open(readers.Options{Name: "shapes", Split: "train", Size: 20, Channels: 1, Count: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &objectives.MAE{Mask: 0.8, Masking: "random", DecoderDim: 4, DecoderDepth: 1, DecoderHeads: 1}
+	f, _ := prepared(t, o, objectives.Task{Encoder: smallViT(), Batch: 2}, src, 0)
+	if n := len(f.I["visible"]); n != 40 {
+		t.Errorf("of 2 examples %d patches are visible, want 40", n)
+	}
+}
