@@ -67,8 +67,12 @@ func (h *logHook) tell(now time.Time, t *Trainer) {
 		return
 	}
 	p := Progress{Step: t.Step, Steps: t.Steps, Epoch: h.r.epoch(), Loss: t.Last.Loss, Rate: h.rate}
-	if done := t.Step - h.first; done > 0 && t.Steps > 0 {
-		spent := t.Elapsed() - h.r.before
+	spent := t.Elapsed() - h.r.before
+	done := t.Step - h.first
+	if p.Rate == 0 { // before the first line of metrics
+		p.Rate = float64(done*t.Task.Batch*t.batches()) / max(spent.Seconds(), 1e-9)
+	}
+	if done > 0 && t.Steps > 0 {
 		p.Left = time.Duration(float64(spent) / float64(done) * float64(t.Steps-t.Step))
 	}
 	h.r.Progress(p)

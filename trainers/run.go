@@ -41,6 +41,7 @@ type Run struct {
 	store   *checkpoints.Store
 	metrics *runlog.Writer
 	saved   int           // step of the last checkpoint, -1 before it
+	unsaved error         // why the last checkpoint could not be saved
 	paused  time.Duration // in hooks that are not training
 	before  time.Duration // training time of earlier processes
 	full    bool          // the evaluation after training is done
@@ -63,9 +64,6 @@ func NewRun(t *Trainer, folder string, log logrus.FieldLogger) (*Run, error) {
 	}
 	return &Run{Trainer: t, Folder: folder, Log: log, store: store, saved: -1}, nil
 }
-
-// Store is the run's checkpoints.
-func (r *Run) Store() *checkpoints.Store { return r.store }
 
 // Resume goes back to a checkpoint of this run.
 func (r *Run) Resume(snap *checkpoints.Snapshot) error {
@@ -199,7 +197,10 @@ func (r *Run) stopped(ctx context.Context, err error) error {
 		err = fmt.Errorf("%w; %s; a lower optimizer.lr or optimizer.clip_norm = 1 may help, in a new --out", err, back)
 		return errors.Join(err, r.event("stop", map[string]any{"reason": diverged.Error(), "index": diverged.Index}), r.report())
 	}
-	saved := r.save()
+	var saved error
+	if r.unsaved == nil { // a full disk is told once
+		saved = r.save()
+	}
 	if ctx.Err() != nil && (errors.Is(err, context.Cause(ctx)) || errors.Is(err, ctx.Err())) && saved == nil {
 		err = &Interrupted{r.Folder, r.Step, context.Cause(ctx)}
 	}
@@ -223,7 +224,8 @@ func (r *Run) save() error {
 		return err
 	}
 	if err := r.store.Save(snap); err != nil {
-		return err
+		r.unsaved = fmt.Errorf("%s: %w", r.Folder, err)
+		return r.unsaved
 	}
 	r.saved = r.Step
 	removed, err := r.store.Prune(checkpoints.Policy{Last: r.Keep, Metric: TestLoss, Every: r.Milestones})

@@ -235,6 +235,9 @@ func TestFeatures(t *testing.T) {
 // After the first steps a step allocates next to nothing and no garbage is
 // collected.
 func TestStepsAllocateLittle(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector allocates")
+	}
 	tr := tiny(t, func(c *trainers.Config) { c.Steps = 1200; c.Objective = &objectives.Autoencoder{Loss: "l2"}; c.LogEvery = 1000 })
 	var before, after runtime.MemStats
 	err := tr.Run(context.Background(), call(func(t *trainers.Trainer) error {

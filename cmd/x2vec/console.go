@@ -155,6 +155,13 @@ func (f *logFile) Fire(e *logrus.Entry) error {
 	return nil
 }
 
+// note writes what ended the run into its log; the terminal hears it from main.
+func (f *logFile) note(err error) {
+	e := logrus.NewEntry(logrus.StandardLogger())
+	e.Time, e.Level, e.Message = time.Now(), logrus.ErrorLevel, err.Error()
+	_ = f.Fire(e) // told on the terminal whatever comes of it
+}
+
 func (f *logFile) open(path string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -185,7 +185,7 @@ func train(c *cobra.Command, f *job.File, folder string, resume job.Resume) (err
 	console.begin(run)
 	if err := run.Do(ctx); err != nil {
 		console.end()
-		console.log.Errorf("%v", err)
+		console.file.note(err)
 		return err
 	}
 	console.end()

@@ -163,13 +163,6 @@ func (s *source) decode(name string, table map[string]any, fields []field, known
 	}
 }
 
-// given reports whether the file or a --set has the key.
-func (s *source) given(section, key string) bool {
-	t, _ := s.values[section].(map[string]any)
-	_, ok := t[key]
-	return ok
-}
-
 func sortedKeys(m map[string]any) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package trainers_test
+
+const underRace = false
