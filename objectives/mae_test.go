@@ -13,6 +13,7 @@ import (
 	"x2vec/data/readers"
 	"x2vec/graph"
 	"x2vec/graph/nets"
+	"x2vec/graph/ops/par"
 	"x2vec/objectives"
 	"x2vec/objectives/objectivetest"
 )
@@ -248,5 +249,46 @@ func TestMAEShare(t *testing.T) {
 	f, _ := prepared(t, o, objectives.Task{Encoder: smallViT(), Batch: 2}, src, 0)
 	if n := len(f.I["visible"]); n != 40 {
 		t.Errorf("of 2 examples %d patches are visible, want 40", n)
+	}
+}
+
+// A step gives the same bits on any number of threads.
+func TestMAEThreads(t *testing.T) {
+	defer par.SetThreads(par.Threads())
+	src, err := readers.Open(readers.Options{Name: "shapes", Split: "train", Size: 16, Channels: 3, Count: 40})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &objectives.MAE{Mask: 0.75, Masking: "random", NormalizePixels: true, DecoderDim: 24, DecoderDepth: 1, DecoderHeads: 3}
+	enc := &nets.ViT{Patch: 2, Dim: 48, Depth: 2, Heads: 3, MLPRatio: 4, ClassToken: true, Pooling: "mean", Positions: "sincos"}
+	task := objectives.Task{Encoder: enc, Spec: src.Spec(), Batch: 40, Seed: 5}
+	f, _ := prepared(t, o, task, src, 0)
+	p, err := graph.Compile(graph.NewParams(0), graph.Train, func(s *graph.Scope) *G.Node { return o.Build(task, s) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	var loss float32
+	var want [][]float32
+	for _, n := range []int{1, 2, 5} {
+		par.SetThreads(n)
+		if err := p.Run(f, 0); err != nil {
+			t.Fatal(err)
+		}
+		if n == 1 {
+			loss = p.Loss()
+			for _, g := range p.Gradients() {
+				want = append(want, slices.Clone(g.Data))
+			}
+			continue
+		}
+		if p.Loss() != loss {
+			t.Errorf("on %d threads the loss is %v, on one %v", n, p.Loss(), loss)
+		}
+		for i, g := range p.Gradients() {
+			if !slices.Equal(g.Data, want[i]) {
+				t.Errorf("on %d threads the gradient of %s is another than on one", n, g.Param.Path)
+			}
+		}
 	}
 }
