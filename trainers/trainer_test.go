@@ -238,7 +238,11 @@ func TestStepsAllocateLittle(t *testing.T) {
 	if underRace {
 		t.Skip("the race detector allocates")
 	}
-	tr := tiny(t, func(c *trainers.Config) { c.Steps = 1200; c.Objective = &objectives.Autoencoder{Loss: "l2"}; c.LogEvery = 1000 })
+	tr := tiny(t, func(c *trainers.Config) {
+		c.Steps = 1200
+		c.Objective = &objectives.Autoencoder{Loss: "l2"}
+		c.LogEvery = 1000
+	})
 	var before, after runtime.MemStats
 	err := tr.Run(context.Background(), call(func(t *trainers.Trainer) error {
 		switch t.Step {
