@@ -9,6 +9,7 @@ import (
 
 	"x2vec/data"
 	"x2vec/data/readers"
+	"x2vec/graph/nets"
 	"x2vec/objectives"
 	"x2vec/trainers"
 )
@@ -34,6 +35,10 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 	spec := train.Spec()
 	if f.Train.Batch > train.Len() {
 		f.src.fault("train.batch", "is %d, but %s has only %d examples for training", f.Train.Batch, spec.Name, train.Len())
+		return c, f.src.faults.err()
+	}
+	if _, worded := f.Encoder.(nets.Worded); spec.Words != nil && !worded {
+		f.src.fault("encoder.type", `is %q, which encodes numbers, but the examples of %s are words; want "embedding"`, f.encoderType, spec.Name)
 		return c, f.src.faults.err()
 	}
 	task := objectives.Task{Encoder: f.Encoder, Spec: spec, Batch: f.Train.Batch, Seed: f.Seed}
