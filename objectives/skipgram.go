@@ -18,7 +18,7 @@ import (
 
 func init() {
 	Register("skipgram", func() Objective {
-		return &Skipgram{Loss: "negative-sampling", Window: 5, Negatives: 5, Subsample: 1e-3, Power: 0.75, Block: 32, Shared: 32}
+		return &Skipgram{Loss: "negative-sampling", Window: 5, Negatives: 5, Subsample: 1e-3, Power: 0.75, Block: 32, Shared: 64}
 	})
 }
 
