@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"os"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"time"
@@ -57,6 +59,7 @@ func benchCommand() *cobra.Command {
 	var o struct {
 		steps, batch int
 		data         string
+		profile      string
 		json         bool
 	}
 	c := &cobra.Command{
@@ -93,7 +96,18 @@ Workloads: ` + strings.Join(names, ", "),
 			if err != nil {
 				return faults(err)
 			}
+			if o.profile != "" {
+				f, err := os.Create(o.profile)
+				if err != nil {
+					return err
+				}
+				defer f.Close()
+				if err := pprof.StartCPUProfile(f); err != nil {
+					return err
+				}
+			}
 			r, err := bench(c.Context(), config)
+			pprof.StopCPUProfile()
 			if err != nil {
 				return err
 			}
@@ -110,6 +124,7 @@ Workloads: ` + strings.Join(names, ", "),
 	f.IntVar(&o.steps, "steps", 0, "steps in all (default: a few seconds' worth)")
 	f.IntVar(&o.batch, "batch", 0, "examples a step (default: the workload's own)")
 	f.StringVar(&o.data, "data", "", "`folder` of the data, or of data sets by name")
+	f.StringVar(&o.profile, "cpuprofile", "", "write a profile for go tool pprof into this `file`")
 	f.BoolVar(&o.json, "json", false, "print one line of JSON")
 	return c
 }
