@@ -444,6 +444,9 @@ func TestProgramsSideBySide(t *testing.T) {
 
 // A training step leaves next to nothing for the garbage collector.
 func TestStepsDoNotAllocate(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector allocates")
+	}
 	p := must(t, graph.NewParams(1), graph.Train, autoencoder(16, 40, &nets.MLP{Hidden: []int{24, 16}, Code: 4, Activation: "relu"}))
 	f := fed(p, 1)
 	for step := range 3 {
