@@ -1,9 +1,13 @@
 // Package par runs loops on a fixed set of goroutines.
 //
-// Its loops are fork-join: For returns when every chunk is done. Nothing spins,
-// and a call allocates nothing. Chunks are the caller's choice and never depend
-// on the number of threads, so that a sum taken per chunk and added in chunk
-// order is the same on every machine.
+// Its loops are fork-join: For returns when every chunk is done. A call allocates
+// nothing. Chunks are the caller's choice and never depend on the number of
+// threads, so that a sum taken per chunk and added in chunk order is the same on
+// every machine.
+//
+// A training step is a row of some sixty short loops. To put a goroutine to sleep
+// and wake it costs tens of microseconds, on virtual machines most of all, so one
+// that has nothing to do watches for the next loop a short while, then sleeps.
 //
 // The function given to For outlives the call as far as the compiler can tell.
 // A literal that captures variables is therefore allocated by the caller; hot
@@ -16,6 +20,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Panic is what For panics with when f panics: the same on whichever goroutine
@@ -41,10 +46,12 @@ type job struct {
 	n, chunk int64
 	next     atomic.Int64 // first index that nobody has taken
 
-	room    int // goroutines that may still join
-	helpers int // goroutines that joined and have not left
+	active  atomic.Int32 // helpers, to be watched without the lock
+	room    int          // goroutines that may still join
+	helpers int          // goroutines that joined and have not left
 	waiting bool
 	panic   *Panic
+	idle    func() bool   // whether no helper is active
 	done    chan struct{} // the last helper to leave tells the waiting caller
 	after   *job          // in the list of open jobs
 }
@@ -52,15 +59,34 @@ type job struct {
 var (
 	threads atomic.Int32
 
-	jobs = sync.Pool{New: func() any { return &job{done: make(chan struct{}, 1)} }}
+	jobs = sync.Pool{New: func() any {
+		j := &job{done: make(chan struct{}, 1)}
+		j.idle = func() bool { return j.active.Load() == 0 }
+		return j
+	}}
 
 	team struct {
 		mu      sync.Mutex
 		wake    sync.Cond
-		open    *job // jobs that helpers may join, the newest first
-		helpers int  // goroutines started
+		open    *job          // jobs that helpers may join, the newest first
+		opened  atomic.Uint64 // how many were ever opened, to be watched without the lock
+		helpers int           // goroutines started
 	}
 )
+
+// patience is how long a goroutine watches before it sleeps.
+const patience = 200 * time.Microsecond
+
+// watch returns when done does, or when patience is at an end.
+func watch(done func() bool) {
+	for began := time.Now(); time.Since(began) < patience; {
+		for range 32 {
+			if done() {
+				return
+			}
+		}
+	}
+}
 
 func init() {
 	threads.Store(int32(runtime.GOMAXPROCS(0)))
@@ -115,6 +141,7 @@ func (j *job) invite(room int) {
 	team.mu.Lock()
 	j.room = room
 	j.after, team.open = team.open, j
+	team.opened.Add(1)
 	for ; team.helpers < room; team.helpers++ {
 		go help()
 	}
@@ -129,6 +156,11 @@ func (j *job) invite(room int) {
 func (j *job) wait() {
 	team.mu.Lock()
 	j.close()
+	if j.helpers > 0 {
+		team.mu.Unlock()
+		watch(j.idle)
+		team.mu.Lock()
+	}
 	if j.waiting = j.helpers > 0; j.waiting {
 		team.mu.Unlock()
 		<-j.done
@@ -182,13 +214,21 @@ func (j *job) run() {
 
 // help is one of the team's goroutines: it joins open jobs for ever.
 func help() {
+	var seen uint64
+	another := func() bool { return team.opened.Load() != seen }
 	team.mu.Lock()
 	for {
+		if seen = team.opened.Load(); team.open == nil {
+			team.mu.Unlock()
+			watch(another)
+			team.mu.Lock()
+		}
 		for team.open == nil {
 			team.wake.Wait()
 		}
 		j := team.open
 		j.helpers++
+		j.active.Add(1)
 		if j.room--; j.room == 0 {
 			j.close()
 		}
@@ -207,6 +247,7 @@ func (j *job) assist() {
 			team.helpers--
 		}
 		j.close()
+		j.active.Add(-1)
 		if j.helpers--; j.helpers == 0 && j.waiting {
 			j.waiting = false
 			j.done <- struct{}{}
