@@ -347,12 +347,19 @@ func rules(t *testing.T, c Case) {
 		return // it allocates
 	}
 	par.SetThreads(2)
-	if n := testing.AllocsPerRun(5, func() {
-		b.k.Forward(b.args, b.out)
-		b.k.Backward(b.args, b.out, b.dout, b.din)
-	}); n != 0 {
-		t.Errorf("a step allocates %v times", n)
+	// A kernel that allocates does so every time. A pool that the collector emptied
+	// meanwhile, or whose memory is with a goroutine that was put aside, only now and
+	// then.
+	n := 1.0
+	for range 5 {
+		if n = testing.AllocsPerRun(5, func() {
+			b.k.Forward(b.args, b.out)
+			b.k.Backward(b.args, b.out, b.dout, b.din)
+		}); n == 0 {
+			return
+		}
 	}
+	t.Errorf("a step allocates %v times", n)
 }
 
 func same(t *testing.T, what string, threads int, got, want []float32) {

@@ -77,8 +77,14 @@ var (
 // patience is how long a goroutine watches before it sleeps.
 const patience = 200 * time.Microsecond
 
-// watch returns when done does, or when patience is at an end.
+// alone is whether there is one processor: then watching only keeps others from it.
+var alone = runtime.GOMAXPROCS(0) == 1
+
+// watch returns when done is true, or when patience is at an end.
 func watch(done func() bool) {
+	if alone {
+		return
+	}
 	for began := time.Now(); time.Since(began) < patience; {
 		for range 32 {
 			if done() {
