@@ -444,7 +444,7 @@ func TestProgramsSideBySide(t *testing.T) {
 
 // A training step leaves next to nothing for the garbage collector.
 func TestStepsDoNotAllocate(t *testing.T) {
-	if raceDetector {
+	if opstest.RaceDetector {
 		t.Skip("the race detector allocates")
 	}
 	p := must(t, graph.NewParams(1), graph.Train, autoencoder(16, 40, &nets.MLP{Hidden: []int{24, 16}, Code: 4, Activation: "relu"}))

@@ -2,4 +2,5 @@
 
 package opstest
 
-const raceDetector = false
+// RaceDetector is whether the tests run under the race detector.
+const RaceDetector = false

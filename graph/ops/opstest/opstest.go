@@ -343,7 +343,7 @@ func rules(t *testing.T, c Case) {
 	e.k.Forward(e.args, e.out)
 	same(t, "output without gradients", 5, e.out, out)
 
-	if raceDetector {
+	if RaceDetector {
 		return // it allocates
 	}
 	par.SetThreads(2)
