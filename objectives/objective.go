@@ -47,8 +47,9 @@ type Objective interface {
 	Prepare(t Task, b *data.Batch, into *graph.Feed) error
 
 	// Build adds encoder, head and loss to the graph. It returns the loss, (), the
-	// mean over the batch. Parts of the loss worth a curve are tapped as
-	// "metric/NAME", (). The encoder stands in the scope "encoder".
+	// mean over the batch. Further numbers worth a curve are tapped as
+	// "metric/NAME", (); log and evaluation take their means as they do of the loss.
+	// The encoder stands in the scope "encoder".
 	Build(t Task, s *graph.Scope) *G.Node
 }
 

@@ -39,34 +39,42 @@ func (t *Trainer) tester(n int) (*tester, error) {
 
 // Loss is the objective's loss over all examples of a source, its batches weighted
 // by their size. On the first batch visit is called with the program that has just
-// run, unless it is nil.
+// run, unless it is nil; it may run the program again.
 func (t *Trainer) Loss(ctx context.Context, src data.Source, visit func(s *tester, b *data.Batch) error) (float64, error) {
-	total := 0.0
+	loss, _, err := t.means(ctx, src, visit)
+	return loss, err
+}
+
+// means are the loss and the method's own numbers over a source.
+func (t *Trainer) means(ctx context.Context, src data.Source, visit func(s *tester, b *data.Batch) error) (loss float64, metrics []float64, err error) {
+	metrics = make([]float64, len(t.metrics))
 	for b, err := range data.Sequential(src, t.Task.Batch) {
 		if err == nil && ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
 		if err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 		s, err := t.tester(b.N())
 		if err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 		if err := t.Objective.Prepare(s.task, b, s.feed); err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 		if err := s.p.Run(s.feed, b.Step); err != nil {
-			return 0, err
+			return 0, nil, err
 		}
+		share := float64(b.N()) / float64(src.Len())
+		loss += float64(s.p.Loss()) * share
+		addMetrics(metrics, s.p, t.metrics, share)
 		if visit != nil && b.Step == 0 {
 			if err := visit(s, b); err != nil {
-				return 0, err
+				return 0, nil, err
 			}
 		}
-		total += float64(s.p.Loss()) * float64(b.N())
 	}
-	return total / float64(src.Len()), nil
+	return loss, metrics, nil
 }
 
 // An Evaluation is what was found out about the model at one step.
@@ -90,8 +98,9 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 		e.Skipped = append(e.Skipped, "test loss: left out: there are no test examples")
 		return e, nil
 	}
+	var metrics []float64
 	var err error
-	e.TestLoss, err = t.Loss(ctx, t.Test, func(s *tester, b *data.Batch) error {
+	e.TestLoss, metrics, err = t.means(ctx, t.Test, func(s *tester, b *data.Batch) error {
 		if p, ok := t.Objective.(objectives.Pictured); ok {
 			e.Pictures, err = p.Pictures(s.task, s.p, b, s.feed)
 		}
@@ -105,6 +114,9 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 		note += ", with the averaged weights"
 	}
 	e.Figures = append(e.Figures, eval.Figure{Name: "test loss", Value: eval.Number(e.TestLoss), Better: "lower", Note: note})
+	for i, name := range t.MetricNames() {
+		e.Figures = append(e.Figures, eval.Figure{Name: "test " + name, Value: eval.Number(metrics[i]), Note: note})
+	}
 	if !all {
 		return e, nil
 	}

@@ -25,6 +25,7 @@ type logHook struct {
 	r     *Run
 	steps int // since the last line
 	loss  float64
+	own   []float64 // sums of the method's own numbers
 	wait  time.Duration
 	since time.Time     // of the last line
 	away  time.Duration // Run.paused at the last line
@@ -41,6 +42,12 @@ func newLogHook(r *Run) *logHook {
 func (h *logHook) After(_ context.Context, t *Trainer) error {
 	h.steps++
 	h.loss += t.Last.Loss
+	if h.own == nil {
+		h.own = make([]float64, len(t.Last.Metrics))
+	}
+	for i, v := range t.Last.Metrics {
+		h.own[i] += v
+	}
 	h.wait += t.Last.Wait
 	now := time.Now()
 	due := t.Step%t.LogEvery == 0 || t.Done()
@@ -52,10 +59,18 @@ func (h *logHook) After(_ context.Context, t *Trainer) error {
 	}
 	spent := now.Sub(h.since) - (h.r.paused - h.away)
 	h.rate = float64(h.steps*t.Task.Batch*t.batches()) / max(spent.Seconds(), 1e-9)
+	var own map[string]float64
+	for i, name := range t.MetricNames() {
+		if own == nil {
+			own = map[string]float64{}
+		}
+		own[name] = h.own[i] / float64(h.steps)
+	}
+	clear(h.own)
 	err := h.r.metrics.Metrics(runlog.Metrics{
 		Step: t.Step, Epoch: h.r.epoch(), Samples: t.Samples(), Time: t.Elapsed().Seconds(),
 		Loss: h.loss / float64(h.steps), LR: t.Last.LR, GradNorm: t.Last.Norm,
-		SamplesPerS: h.rate, DataWaitMS: h.wait.Seconds() * 1000 / float64(h.steps), RSSMB: residentMB(),
+		SamplesPerS: h.rate, DataWaitMS: h.wait.Seconds() * 1000 / float64(h.steps), RSSMB: residentMB(), Extra: own,
 	})
 	h.steps, h.loss, h.wait, h.since, h.away = 0, 0, 0, now, h.r.paused
 	return err

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"gorgonia.org/gorgonia"
@@ -61,6 +62,7 @@ type Trainer struct {
 	Best *checkpoints.Best
 
 	program   *graph.Program
+	metrics   []string // the parts of the loss that have a curve, by tap
 	weights   []optim.Param
 	gradients *optim.Gradients
 	optimizer optim.Optimizer
@@ -81,6 +83,21 @@ type StepInfo struct {
 	LR   float64       // learning rate
 	Norm float64       // of the gradient, before clipping; NaN where it was not taken
 	Wait time.Duration // for data
+	// Metrics are the method's own numbers, means over the batches of the step, in
+	// the order of Trainer.MetricNames.
+	Metrics []float64
+}
+
+// metricTaps is where objectives tap numbers worth a curve.
+const metricTaps = "metric/"
+
+// MetricNames are the names of the method's own numbers.
+func (t *Trainer) MetricNames() []string {
+	var names []string
+	for _, tap := range t.metrics {
+		names = append(names, strings.TrimPrefix(tap, metricTaps))
+	}
+	return names
 }
 
 // Samples is the number of examples seen.
@@ -128,6 +145,11 @@ func New(c Config) (*Trainer, error) {
 	var err error
 	if t.program, err = graph.Compile(t.Params, mode, t.build(c.Task)); err != nil || fits {
 		return t, err
+	}
+	for _, tap := range t.program.Taps() {
+		if strings.HasPrefix(tap, metricTaps) {
+			t.metrics = append(t.metrics, tap)
+		}
 	}
 	t.Schedule.Base, t.Schedule.Total = c.Optimizer.LR, c.Steps
 	if err := t.Schedule.Validate(); err != nil {
@@ -189,7 +211,10 @@ func (t *Trainer) Run(ctx context.Context, hooks ...Hook) error {
 
 // update makes one step of the optimizer from as many batches as it takes.
 func (t *Trainer) update(ctx context.Context, loader *data.Loader[*graph.Feed]) error {
-	t.Last = StepInfo{LR: t.Schedule.LR(t.Step), Norm: math.NaN()}
+	t.Last = StepInfo{LR: t.Schedule.LR(t.Step), Norm: math.NaN(), Metrics: t.Last.Metrics[:0]}
+	for range t.metrics {
+		t.Last.Metrics = append(t.Last.Metrics, 0)
+	}
 	var sum []optim.Param
 	for full := false; !full; {
 		batch, err := loader.Next(ctx)
@@ -204,6 +229,7 @@ func (t *Trainer) update(ctx context.Context, loader *data.Loader[*graph.Feed]) 
 			return t.diverged("the loss", loss, batch.Batch)
 		}
 		t.Last.Loss += loss / float64(t.batches())
+		addMetrics(t.Last.Metrics, t.program, t.metrics, 1/float64(t.batches()))
 		t.Last.Wait += batch.Wait
 		batch.Release()
 		for i, g := range t.program.Gradients() {
@@ -226,6 +252,15 @@ func (t *Trainer) update(ctx context.Context, loader *data.Loader[*graph.Feed]) 
 		t.average.Update(t.weights)
 	}
 	return nil
+}
+
+// addMetrics adds the numbers of the last run, weighted, to sums.
+func addMetrics(sums []float64, p *graph.Program, taps []string, weight float64) {
+	for i, tap := range taps {
+		if v, ok := p.Tap(tap); ok {
+			sums[i] += weight * float64(v.Data[0])
+		}
+	}
 }
 
 func (t *Trainer) after(ctx context.Context, hooks []Hook) error {

@@ -3,6 +3,7 @@ package trainers_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"runtime"
 	"slices"
@@ -10,8 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"gorgonia.org/gorgonia"
+
 	"x2vec/data"
+	"x2vec/graph"
 	"x2vec/graph/nets"
+	"x2vec/graph/ops"
 	"x2vec/graph/ops/par"
 	"x2vec/objectives"
 	"x2vec/trainers"
@@ -274,4 +279,41 @@ func BenchmarkStep(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "steps/s")
+}
+
+// doubled has twice its loss for a number of its own.
+type doubled struct{ objectives.Autoencoder }
+
+func (o *doubled) Build(t objectives.Task, s *graph.Scope) *gorgonia.Node {
+	loss := o.Autoencoder.Build(t, s)
+	s.Tap("metric/double", s.Apply(&ops.WeightedSum{Weights: []float32{2}}, loss))
+	return loss
+}
+
+// What an objective taps as a metric is known of every step, the mean over its
+// batches, and of the test examples.
+func TestMetrics(t *testing.T) {
+	tr := tiny(t, func(c *trainers.Config) {
+		c.Objective = &doubled{objectives.Autoencoder{Loss: "l2"}}
+		c.Steps, c.Optimizer.Accumulate = 3, 2
+	})
+	if got := tr.MetricNames(); !slices.Equal(got, []string{"double"}) {
+		t.Fatalf("metrics are %v", got)
+	}
+	err := tr.Run(context.Background(), call(func(t *trainers.Trainer) error {
+		if m, want := t.Last.Metrics[0], 2*t.Last.Loss; math.Abs(m-want) > 1e-6*want {
+			return fmt.Errorf("the metric is %g, want %g", m, want)
+		}
+		return nil
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := tr.Evaluate(context.Background(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := e.Figures[1]; f.Name != "test double" || math.Abs(float64(f.Value)-2*e.TestLoss) > 1e-6 {
+		t.Errorf("figure %+v beside a test loss of %g", f, e.TestLoss)
+	}
 }
