@@ -94,7 +94,7 @@ func (o *Skipgram) Check(t Task) error {
 	}
 	if t.Spec.Words == nil {
 		bad("skipgram learns from text, and an example of %s has shape %v", t.Spec.Name, t.Spec.Shape)
-	} else if _, ok := t.Encoder.(nets.Worded); !ok {
+	} else if _, ok := t.Encoder.(nets.Lexical); !ok {
 		bad("encoder: skipgram trains word vectors; give encoder.type = \"embedding\"")
 	} else if err := t.Encoder.Check(t.Spec.Shape); err != nil {
 		errs = append(errs, err)
@@ -198,7 +198,7 @@ func expand(words, reach, centers, contexts []int) {
 
 // Build implements Objective.
 func (o *Skipgram) Build(t Task, s *graph.Scope) *G.Node {
-	enc, v, size := t.Encoder.(nets.Worded), t.Spec.Words.Len(), t.Spec.Size()
+	enc, v, size := t.Encoder.(nets.Lexical), t.Spec.Words.Len(), t.Spec.Size()
 	if !s.Training() {
 		enc.EncodeWords(s.In("encoder"), s.Ints("clean", t.Batch, size), v) // (B, D)
 	}

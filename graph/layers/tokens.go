@@ -42,9 +42,11 @@ func RestoreTokens(s *graph.Scope, x, common, ids *G.Node, t, lead int) *G.Node 
 	return s.Apply(&ops.Restore{Tokens: t, Lead: lead}, x, common, ids)
 }
 
-// GatherTokens takes the tokens that ids name, integers (B, N), from x, (B, T, D):
-// (B, N, D).
-func GatherTokens(s *graph.Scope, x, ids *G.Node) *G.Node { return s.Apply(&ops.Gather{}, x, ids) }
+// GatherTokens takes the tokens that ids name, integers (B, N) below T, from x,
+// (B, lead+T, D): (B, N, D). The first lead tokens are not counted.
+func GatherTokens(s *graph.Scope, x, ids *G.Node, lead int) *G.Node {
+	return s.Apply(&ops.Gather{Lead: lead}, x, ids)
+}
 
 // Tokens are tokens from to to−1 of x, (B, T, D): (B, to−from, D).
 func Tokens(s *graph.Scope, x *G.Node, from, to int) *G.Node {

@@ -17,12 +17,16 @@ func init() {
 // A Worded encoder maps runs of words, where others map values.
 type Worded interface {
 	Encoder
-	// Vectors is the table of word vectors, (vocabulary, CodeSize), for an objective
-	// that trains them by pairs of words.
-	Vectors(s *graph.Scope, vocabulary int) *G.Node
 	// EncodeWords is Encode for words: (B, T) numbers below vocabulary, negative
 	// ones standing for none; the code is (B, CodeSize).
 	EncodeWords(s *graph.Scope, words *G.Node, vocabulary int) *G.Node
+}
+
+// A Lexical encoder is a table of word vectors, (vocabulary, CodeSize), which an
+// objective may train by pairs of words.
+type Lexical interface {
+	Worded
+	Vectors(s *graph.Scope, vocabulary int) *G.Node
 }
 
 // Embedding is a vector for each word; the code of a run of words is their mean.
@@ -45,7 +49,7 @@ func (e *Embedding) Check(shape []int) error {
 // CodeSize implements Encoder.
 func (e *Embedding) CodeSize([]int) int { return e.Dim }
 
-// Vectors implements Worded. The parameter is weight, (V, Dim), drawn uniformly
+// Vectors implements Lexical. The parameter is weight, (V, Dim), drawn uniformly
 // from ±1/(2·Dim) as word2vec does.
 func (e *Embedding) Vectors(s *graph.Scope, vocabulary int) *G.Node {
 	return s.Param("weight", func(r *draw.Rand, shape []int, w []float32) {
@@ -66,4 +70,4 @@ func (e *Embedding) Encode(s *graph.Scope, x *G.Node) *G.Node {
 	return nil
 }
 
-var _ Worded = (*Embedding)(nil)
+var _ Lexical = (*Embedding)(nil)

@@ -28,3 +28,22 @@ func SinCos2D(dim, rows, cols, lead int) ([]float32, error) {
 	}
 	return table, nil
 }
+
+// SinCos is the table of sine-cosine positions of a sequence, (lead+length, dim),
+// after lead rows of zeros: value 2i of a row is the sine of the position times
+// 10000^(−2i/dim) and value 2i+1 its cosine (Vaswani et al. 2017, arXiv:1706.03762,
+// section 3.5). dim must be even.
+func SinCos(dim, length, lead int) ([]float32, error) {
+	if dim < 2 || dim%2 != 0 {
+		return nil, fmt.Errorf("sine-cosine positions of a sequence have an even number of values, not %d", dim)
+	}
+	table := make([]float32, (lead+length)*dim)
+	for t := range length {
+		row := table[(lead+t)*dim:][:dim]
+		for i := 0; i < dim; i += 2 {
+			sin, cos := math.Sincos(float64(t) * math.Pow(10000, -float64(i)/float64(dim)))
+			row[i], row[i+1] = float32(sin), float32(cos)
+		}
+	}
+	return table, nil
+}

@@ -43,6 +43,7 @@ type Attention struct {
 	saved, keeps bool
 	p            []float32 // (B·Heads, T, ld), where they are kept
 	first, end   []int     // (B) the first key that is there, and one more than the last
+	gaps         []bool    // (B) whether one between them is not
 
 	call
 	lanes             *lanes
@@ -110,7 +111,7 @@ func (k *Attention) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	}
 	k.chunk = max(1, attentionWork/(k.t*k.ld*k.d))
 	k.keeps = k.ld <= keptScores*k.d
-	k.first, k.end = make([]int, k.b), make([]int, k.b)
+	k.first, k.end, k.gaps = make([]int, k.b), make([]int, k.b), make([]bool, k.b)
 	k.lanes = new(lanes)
 	k.forward, k.backward = k.forwardHeads, k.backwardHeads
 	return tensor.Shape{k.b, k.t, k.h}, nil
@@ -165,6 +166,7 @@ func (k *Attention) bounds() {
 		for k.first[b] < k.end[b] && there[k.first[b]] == 0 {
 			k.first[b]++
 		}
+		k.gaps[b] = slices.Contains(there[:k.end[b]], 0)
 	}
 }
 
@@ -260,7 +262,7 @@ func (h *head) probabilities(t0, t1 int) []float32 {
 			clear(row)
 			continue
 		}
-		if k.Masked {
+		if k.gaps[h.b] {
 			for j, there := range k.mask(h.b)[:n] {
 				if there == 0 {
 					row[j] = float32(math.Inf(-1))

@@ -15,10 +15,13 @@ import (
 // The gradient of the table has a row for each index and not for each row of the
 // table: (n, E), and Rows says which rows they belong to, some perhaps more than
 // once. Dense makes it (V, E), for a table that the graph uses more than once.
+//
+// With Absent a negative index stands for no row: its result is 0.
 type Embedding struct {
 	HasPadding bool
 	Padding    int // with HasPadding: this row gets no gradient
 	Dense      bool
+	Absent     bool // only with Dense
 
 	n, v, e, chunk int
 	rows           []int
@@ -35,6 +38,9 @@ func (k *Embedding) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	table, ids := in[0], in[1]
 	if table.Dims() != 2 || ids.Dims() < 1 {
 		return nil, fmt.Errorf("the table is %v and the indices %v; want (V, E) and (...)", table, ids)
+	}
+	if k.Absent && !k.Dense {
+		return nil, fmt.Errorf("a gradient by rows has none for an absent index")
 	}
 	k.v, k.e, k.n = table[0], table[1], ids.TotalSize()
 	k.rows = make([]int, k.n)
@@ -69,7 +75,7 @@ func (k *Embedding) Rows() []int {
 // Check implements Checker.
 func (k *Embedding) Check(in []Arg) error {
 	for i, id := range in[1].I {
-		if id < 0 || id >= k.v {
+		if id < 0 && !k.Absent || id >= k.v {
 			return fmt.Errorf("index %d is %d, and the table has rows 0 to %d", i, id, k.v-1)
 		}
 	}
@@ -86,7 +92,12 @@ func (k *Embedding) Forward(in []Arg, out []float32) {
 
 func (k *Embedding) forwardRows(lo, hi int) {
 	for i := lo; i < hi; i++ {
-		copy(k.out[i*k.e:(i+1)*k.e], k.in[0].F[k.rows[i]*k.e:])
+		y := k.out[i*k.e : (i+1)*k.e]
+		if r := k.rows[i]; r < 0 {
+			clear(y)
+		} else {
+			copy(y, k.in[0].F[r*k.e:])
+		}
 	}
 }
 
@@ -121,7 +132,7 @@ func (k *Embedding) addColumns(lo, hi int) {
 		clear(k.din[0][r*k.e+lo : r*k.e+hi])
 	}
 	for i, r := range k.rows {
-		if !k.padding(i) {
+		if r >= 0 && !k.padding(i) {
 			d := k.din[0][r*k.e+lo : r*k.e+hi]
 			vec.Add(d, d, k.dout[i*k.e+lo:i*k.e+hi])
 		}

@@ -26,7 +26,7 @@ func inRange(ids []int, n, limit int) error {
 }
 
 // Position adds to each token the row of its position: x is (B, N, D), the
-// positions are (T, D) and the result is (B, N, D), with N = T.
+// positions are (T, D) and the result is (B, N, D), with N at most T.
 //
 // With Class there is a third input, a token (D) that stands before all others in
 // every example: it takes the first row of the positions, (1+T, D), and the result
@@ -60,7 +60,7 @@ func (k *Position) Shape(in []tensor.Shape) (tensor.Shape, error) {
 		return nil, fmt.Errorf("the class token is %v, want (%d)", in[2], k.d)
 	case k.Picked && !slices.Equal(in[len(in)-1], tensor.Shape{k.b, k.n}):
 		return nil, fmt.Errorf("the indices are %v, want (%d, %d)", in[len(in)-1], k.b, k.n)
-	case !k.Picked && k.n != k.t:
+	case !k.Picked && k.n > k.t:
 		return nil, fmt.Errorf("there are %d tokens and %d positions", k.n, k.t)
 	}
 	k.chunk = rowChunk(k.b, (k.lead+k.n)*k.d)
@@ -302,9 +302,12 @@ func (k *Restore) sumColumns(lo, hi int) {
 	}
 }
 
-// Gather takes tokens of each example: x is (B, T, D), the indices are (B, N),
-// below T and perhaps repeated, and the result is (B, N, D).
+// Gather takes tokens of each example: x is (B, Lead+T, D), the indices are (B, N),
+// below T and perhaps repeated, and the result is (B, N, D). The first Lead tokens
+// are not counted.
 type Gather struct {
+	Lead int
+
 	b, t, n, d     int
 	chunk, columns int
 
@@ -318,8 +321,8 @@ func (k *Gather) Name() string { return "gather tokens" }
 // Shape implements Kernel.
 func (k *Gather) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	x, ids := in[0], in[1]
-	if x.Dims() != 3 || ids.Dims() != 2 || ids[0] != x[0] {
-		return nil, fmt.Errorf("tokens are %v and indices %v; want (B, T, D) and (B, N)", x, ids)
+	if x.Dims() != 3 || ids.Dims() != 2 || ids[0] != x[0] || k.Lead < 0 || k.Lead > x[1] {
+		return nil, fmt.Errorf("tokens are %v and indices %v; want (B, %d+T, D) and (B, N)", x, ids, k.Lead)
 	}
 	k.b, k.t, k.d, k.n = x[0], x[1], x[2], ids[1]
 	k.chunk = rowChunk(k.b*k.n, k.d)
@@ -335,7 +338,7 @@ func (k *Gather) Grads() []bool { return []bool{true, false} }
 func (k *Gather) Ints() []bool { return []bool{false, true} }
 
 // Check implements Checker.
-func (k *Gather) Check(in []Arg) error { return inRange(in[1].I, k.n, k.t) }
+func (k *Gather) Check(in []Arg) error { return inRange(in[1].I, k.n, k.t-k.Lead) }
 
 // Forward implements Kernel.
 func (k *Gather) Forward(in []Arg, out []float32) {
@@ -346,7 +349,7 @@ func (k *Gather) Forward(in []Arg, out []float32) {
 
 func (k *Gather) forwardRows(lo, hi int) {
 	for i := lo; i < hi; i++ {
-		from := i/k.n*k.t + k.in[1].I[i]
+		from := i/k.n*k.t + k.Lead + k.in[1].I[i]
 		copy(k.out[i*k.d:(i+1)*k.d], k.in[0].F[from*k.d:])
 	}
 }
@@ -372,7 +375,7 @@ func (k *Gather) backwardColumns(lo, hi int) {
 			clear(dx[t*d+c0 : t*d+c1])
 		}
 		for j, id := range k.in[1].I[b*k.n : (b+1)*k.n] {
-			row := dx[id*d+c0 : id*d+c1]
+			row := dx[(k.Lead+id)*d+c0 : (k.Lead+id)*d+c1]
 			vec.Add(row, row, k.dout[(b*k.n+j)*d:][c0:c1])
 		}
 	}

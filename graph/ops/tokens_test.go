@@ -23,15 +23,92 @@ func distinct(r *draw.Rand, b, n, t int) opstest.Value {
 	return v
 }
 
+// absent makes some of the indices negative.
+func absent(r *draw.Rand, v opstest.Value) {
+	for i := range v.I {
+		if r.IntN(3) == 0 {
+			v.I[i] = -1
+		}
+	}
+}
+
+func TestPresent(t *testing.T) {
+	r := draw.New(69)
+	for _, lead := range []int{0, 1, 3} {
+		ids := opstest.Ints(r, 5, 4, 6)
+		absent(r, ids)
+		opstest.Run(t, fmt.Sprint(lead), opstest.Case{
+			New: func() ops.Kernel { return &ops.Present{Lead: lead} },
+			In:  []opstest.Value{ids},
+			Slow: func(in []opstest.Value) (y []float64) {
+				for i, id := range in[0].I {
+					if i%6 == 0 {
+						for range lead {
+							y = append(y, 1)
+						}
+					}
+					if id < 0 {
+						y = append(y, 0)
+					} else {
+						y = append(y, 1)
+					}
+				}
+				return y
+			},
+		})
+	}
+}
+
+func TestPoolTokens(t *testing.T) {
+	r := draw.New(70)
+	for _, c := range tokenSizes {
+		b, n, d := c[0], c[1], c[3]
+		for lead := range 2 {
+			for _, last := range []bool{false, true} {
+				ids := opstest.Ints(r, 9, b, n)
+				absent(r, ids)
+				for i := range n { // an example of nothing
+					ids.I[i] = -1
+				}
+				opstest.Run(t, fmt.Sprint(c, lead, last), opstest.Case{
+					New: func() ops.Kernel { return &ops.PoolTokens{Lead: lead, Last: last} },
+					In:  []opstest.Value{opstest.Normal(r, b, lead+n, d), ids},
+					Slow: func(in []opstest.Value) (y []float64) {
+						for e := range b {
+							mean, end, there := make([]float64, d), make([]float64, d), 0.0
+							for i, id := range in[1].I[e*n : (e+1)*n] {
+								if id < 0 {
+									continue
+								}
+								there++
+								end = in[0].Rows()[e*(lead+n)+lead+i]
+								for j, v := range end {
+									mean[j] += v
+								}
+							}
+							for j := range d {
+								if last || there == 0 {
+									y = append(y, end[j])
+								} else {
+									y = append(y, mean[j]/there)
+								}
+							}
+						}
+						return y
+					},
+					Tol: 2e-5,
+				})
+			}
+		}
+	}
+}
+
 func TestPosition(t *testing.T) {
 	r := draw.New(61)
 	for _, c := range tokenSizes {
 		b, all, n, d := c[0], c[1], c[2], c[3]
 		for _, k := range []ops.Position{{}, {Class: true}, {Picked: true}, {Class: true, Picked: true}} {
 			lead := 0
-			if !k.Picked {
-				n = all
-			}
 			if k.Class {
 				lead = 1
 			}
@@ -102,17 +179,19 @@ func TestGather(t *testing.T) {
 	r := draw.New(63)
 	for _, c := range append(tokenSizes, [4]int{1, 40, 900, 130}) {
 		b, all, n, d := c[0], c[1], c[2], c[3]
-		opstest.Run(t, fmt.Sprint(c), opstest.Case{
-			New: func() ops.Kernel { return &ops.Gather{} },
-			In:  []opstest.Value{opstest.Normal(r, b, all, d), opstest.Ints(r, all, b, n)},
-			Slow: func(in []opstest.Value) (y []float64) {
-				for i, id := range in[1].I {
-					y = append(y, in[0].F[(i/n*all+id)*d:][:d]...)
-				}
-				return y
-			},
-			Tol: 2e-5,
-		})
+		for lead := range min(2, all) {
+			opstest.Run(t, fmt.Sprint(c, lead), opstest.Case{
+				New: func() ops.Kernel { return &ops.Gather{Lead: lead} },
+				In:  []opstest.Value{opstest.Normal(r, b, all, d), opstest.Ints(r, all-lead, b, n)},
+				Slow: func(in []opstest.Value) (y []float64) {
+					for i, id := range in[1].I {
+						y = append(y, in[0].F[(i/n*all+lead+id)*d:][:d]...)
+					}
+					return y
+				},
+				Tol: 2e-5,
+			})
+		}
 	}
 }
 
@@ -226,12 +305,20 @@ func TestEmbedding(t *testing.T) {
 		v, e int
 		ids  []int
 	}{{1, 1, []int{1}}, {7, 3, []int{4, 5}}, {30, 130, []int{900}}} {
-		for _, k := range []ops.Embedding{{}, {Dense: true}} {
-			opstest.Run(t, fmt.Sprint(c, k.Dense), opstest.Case{
-				New: func() ops.Kernel { return &ops.Embedding{Dense: k.Dense} },
-				In:  []opstest.Value{opstest.Normal(r, c.v, c.e), opstest.Ints(r, c.v, c.ids...)},
+		for _, k := range []ops.Embedding{{}, {Dense: true}, {Dense: true, Absent: true}} {
+			ids := opstest.Ints(r, c.v, c.ids...)
+			if k.Absent {
+				absent(r, ids)
+			}
+			opstest.Run(t, fmt.Sprint(c, k.Dense, k.Absent), opstest.Case{
+				New: func() ops.Kernel { return &ops.Embedding{Dense: k.Dense, Absent: k.Absent} },
+				In:  []opstest.Value{opstest.Normal(r, c.v, c.e), ids},
 				Slow: func(in []opstest.Value) (y []float64) {
 					for _, id := range in[1].I {
+						if id < 0 {
+							y = append(y, make([]float64, c.e)...)
+							continue
+						}
 						y = append(y, in[0].F[id*c.e:(id+1)*c.e]...)
 					}
 					return y
@@ -321,12 +408,16 @@ func TestTokenShapes(t *testing.T) {
 		{&ops.Attention{Heads: 1, Cross: true, Causal: true}, [][]int{{2, 3, 4}, {2, 5, 8}}, "causal"},
 		{&ops.Attention{Heads: 1, Masked: true}, [][]int{{2, 3, 6}, {3, 2}}, "the mask is (3, 2); want (2, 3)"},
 		{&ops.Position{}, [][]int{{2, 3, 4}, {3, 5}}, "want (B, N, D) and (T, D)"},
-		{&ops.Position{}, [][]int{{2, 3, 4}, {5, 4}}, "there are 3 tokens and 5 positions"},
+		{&ops.Position{}, [][]int{{2, 3, 4}, {2, 4}}, "there are 3 tokens and 2 positions"},
 		{&ops.Position{Class: true}, [][]int{{2, 3, 4}, {4, 4}, {3}}, "the class token is (3), want (4)"},
 		{&ops.Position{Picked: true}, [][]int{{2, 3, 4}, {9, 4}, {3, 2}}, "the indices are (3, 2), want (2, 3)"},
 		{&ops.Restore{Tokens: 5}, [][]int{{2, 3, 4}, {4}, {2, 2}}, "want (B, 0+K, D), (D) and (B, K)"},
 		{&ops.Restore{Tokens: 2}, [][]int{{2, 3, 4}, {4}, {2, 3}}, "there are 3 tokens for 2 places"},
-		{&ops.Gather{}, [][]int{{2, 3, 4}, {3, 2}}, "want (B, T, D) and (B, N)"},
+		{&ops.Gather{}, [][]int{{2, 3, 4}, {3, 2}}, "want (B, 0+T, D) and (B, N)"},
+		{&ops.Gather{Lead: 4}, [][]int{{2, 3, 4}, {2, 2}}, "want (B, 4+T, D) and (B, N)"},
+		{&ops.PoolTokens{Lead: 1}, [][]int{{2, 3, 4}, {2, 3}}, "want (B, 1+T, D) and (B, T)"},
+		{&ops.Present{}, [][]int{{3}}, "want (B, T)"},
+		{&ops.Embedding{Absent: true}, [][]int{{5, 4}, {2}}, "a gradient by rows"},
 		{&ops.TokenRange{From: 1, To: 4}, [][]int{{2, 3, 4}}, "there are no tokens 1 to 3 of 3"},
 		{&ops.TokenRange{}, [][]int{{2, 3, 4}}, "there are no tokens"},
 		{&ops.TokenRange{To: 1}, [][]int{{3, 4}}, "want tokens (B, T, D)"},

@@ -38,7 +38,7 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 		return c, f.src.faults.err()
 	}
 	if _, worded := f.Encoder.(nets.Worded); spec.Words != nil && !worded {
-		f.src.fault("encoder.type", `is %q, which encodes numbers, but the examples of %s are words; want "embedding"`, f.encoderType, spec.Name)
+		f.src.fault("encoder.type", `is %q, which encodes numbers, but the examples of %s are words; want "embedding" or "transformer"`, f.encoderType, spec.Name)
 		return c, f.src.faults.err()
 	}
 	task := objectives.Task{Encoder: f.Encoder, Spec: spec, Batch: f.Train.Batch, Seed: f.Seed}
