@@ -31,6 +31,9 @@ type Factor struct {
 	Name   string
 	Values int      // how many values it takes; 0 = a real number
 	Names  []string // of the values, where they have names
+	// Mean and Std are those of a real number over the training examples, where the
+	// source knows them; 0 otherwise.
+	Mean, Std float64
 }
 
 // Size is the number of values of one example: the product of Shape.
@@ -55,7 +58,7 @@ type Example struct {
 	Tokens []int32
 	// Label is the class, or -1 where there is none.
 	Label int
-	// Factors holds one value a factor of the Spec.
+	// Factors holds one value a factor of the Spec; NaN where it is not known.
 	Factors []float32
 }
 

@@ -28,6 +28,9 @@ type Task struct {
 	Batch   int // examples in a batch of this program
 	Pixels  Scaling
 	Seed    uint64
+	// Unread says that the data have not been read yet: the Spec has a name and a
+	// shape alone.
+	Unread bool
 }
 
 // An Objective is a pretext task.
@@ -66,6 +69,20 @@ type Fitter interface {
 // moving averages of a codebook. p is the program that just ran.
 type AfterStep interface {
 	AfterStep(t Task, p *graph.Program, ps *graph.Params) error
+}
+
+// Scored objectives have more to say of their answers than the loss. Score looks at
+// the evaluation program that has just run on b.
+type Scored interface {
+	Score(t Task, p *graph.Program, b *data.Batch) ([]Score, error)
+}
+
+// A Score is how good the answers to a batch are, in a measure that can be averaged.
+type Score struct {
+	Name   string  // in words: "accuracy"
+	Sum    float64 // over the answers
+	N      int     // of answers that count
+	Better string  // "higher" or "lower"
 }
 
 // A Picture shows what a model makes of a few examples.

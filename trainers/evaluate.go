@@ -38,7 +38,7 @@ func (t *Trainer) tester(n int) (*tester, error) {
 }
 
 // Loss is the objective's loss over all examples of a source, its batches weighted
-// by their size. On the first batch visit is called with the program that has just
+// by their size. After each batch visit is called with the program that has just
 // run, unless it is nil; it may run the program again.
 func (t *Trainer) Loss(ctx context.Context, src data.Source, visit func(s *tester, b *data.Batch) error) (float64, error) {
 	loss, _, err := t.means(ctx, src, visit)
@@ -68,7 +68,7 @@ func (t *Trainer) means(ctx context.Context, src data.Source, visit func(s *test
 		share := float64(b.N()) / float64(src.Len())
 		loss += float64(s.p.Loss()) * share
 		addMetrics(metrics, s.p, t.metrics, share)
-		if visit != nil && b.Step == 0 {
+		if visit != nil {
 			if err := visit(s, b); err != nil {
 				return 0, nil, err
 			}
@@ -100,10 +100,21 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 	}
 	var metrics []float64
 	var err error
+	var scores scores
 	e.TestLoss, metrics, err = t.means(ctx, t.Test, func(s *tester, b *data.Batch) error {
-		if p, ok := t.Objective.(objectives.Pictured); ok {
-			e.Pictures, err = p.Pictures(s.task, s.p, b, s.feed)
+		if o, ok := t.Objective.(objectives.Scored); ok {
+			some, err := o.Score(s.task, s.p, b)
+			if err != nil {
+				return err
+			}
+			scores.add(some)
 		}
+		p, ok := t.Objective.(objectives.Pictured)
+		if !ok || b.Step > 0 {
+			return nil
+		}
+		var err error
+		e.Pictures, err = p.Pictures(s.task, s.p, b, s.feed)
 		return err
 	})
 	if err != nil {
@@ -117,6 +128,7 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 	for i, name := range t.MetricNames() {
 		e.Figures = append(e.Figures, eval.Figure{Name: "test " + name, Value: eval.Number(metrics[i]), Note: note})
 	}
+	e.Figures = append(e.Figures, scores.figures()...)
 	if !all {
 		return e, nil
 	}
@@ -133,6 +145,31 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 		}
 	}
 	return e, nil
+}
+
+// scores are those of an objective, added up over batches.
+type scores []objectives.Score
+
+func (s *scores) add(batch []objectives.Score) {
+	for i, b := range batch {
+		if i == len(*s) {
+			*s = append(*s, b)
+			continue
+		}
+		(*s)[i].Sum += b.Sum
+		(*s)[i].N += b.N
+	}
+}
+
+func (s scores) figures() []eval.Figure {
+	var list []eval.Figure
+	for _, one := range s {
+		if one.N > 0 {
+			list = append(list, eval.Figure{Name: "test " + one.Name, Value: eval.Number(one.Sum / float64(one.N)),
+				Better: one.Better, Note: fmt.Sprintf("mean over %d answers", one.N)})
+		}
+	}
+	return list
 }
 
 func (t *Trainer) evaluateCodes(ctx context.Context, e *Evaluation) error {

@@ -354,7 +354,7 @@ func (f *File) check(s *source) {
 // task is what the objective works on, as far as that is known before the data
 // are read: the mean picture and the like are stood in for.
 func (f *File) task(shape []int) objectives.Task {
-	t := objectives.Task{Encoder: f.Encoder, Batch: max(1, f.Train.Batch), Seed: f.Seed}
+	t := objectives.Task{Encoder: f.Encoder, Batch: max(1, f.Train.Batch), Seed: f.Seed, Unread: true}
 	t.Spec.Name, t.Spec.Split, t.Spec.Shape = f.Data.Source, "train", shape
 	if f.Data.Normalize != "unit" {
 		t.Pixels.Mean = make([]float32, t.Spec.Size())
