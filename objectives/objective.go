@@ -65,8 +65,19 @@ type Fitter interface {
 	Fit(ctx context.Context, t Task, src data.Source, ps *graph.Params, report func(step int, loss float64) error) error
 }
 
-// An AfterStep objective changes the model once a training step is taken: the
-// moving averages of a codebook. p is the program that just ran.
+// A Starter looks at the training examples before the first step: how much they
+// vary, how often each target occurs, where a codebook begins.
+type Starter interface {
+	// Start writes what it finds into buffers and parameters that Build has made, so
+	// that it is kept with the model. It is not called when a run goes on. It stops
+	// early, with an error, when ctx is done.
+	Start(ctx context.Context, t Task, src data.Source, ps *graph.Params) error
+}
+
+// An AfterStep objective changes the model once a batch has been trained on: the
+// moving averages of a codebook. p is the program that just ran. Where a step is
+// made of several batches, it is called after each of them, after the last one
+// when the step is taken.
 type AfterStep interface {
 	AfterStep(t Task, p *graph.Program, ps *graph.Params) error
 }
@@ -83,6 +94,22 @@ type Score struct {
 	Sum    float64 // over the answers
 	N      int     // of answers that count
 	Better string  // "higher" or "lower"
+}
+
+// Surveyed objectives have figures over all test examples together, which are no
+// means over examples.
+type Surveyed interface {
+	// NewSurvey begins an evaluation.
+	NewSurvey(t Task) Survey
+}
+
+// A Survey adds up one evaluation.
+type Survey interface {
+	// Add takes in a batch, of which the last of an evaluation may be smaller; p is
+	// the evaluation program that has just run on it.
+	Add(p *graph.Program, b *data.Batch, fed *graph.Feed) error
+	// Figures are those over all batches.
+	Figures() []Figure
 }
 
 // A Picture shows what a model makes of a few examples.

@@ -98,6 +98,10 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 		e.Skipped = append(e.Skipped, "test loss: left out: there are no test examples")
 		return e, nil
 	}
+	var survey objectives.Survey
+	if o, ok := t.Objective.(objectives.Surveyed); ok {
+		survey = o.NewSurvey(t.Task)
+	}
 	var metrics []float64
 	var err error
 	var scores scores
@@ -108,6 +112,11 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 				return err
 			}
 			scores.add(some)
+		}
+		if survey != nil {
+			if err := survey.Add(s.p, b, s.feed); err != nil {
+				return err
+			}
 		}
 		p, ok := t.Objective.(objectives.Pictured)
 		if !ok || b.Step > 0 {
@@ -129,6 +138,9 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 		e.Figures = append(e.Figures, eval.Figure{Name: "test " + name, Value: eval.Number(metrics[i]), Note: note})
 	}
 	e.Figures = append(e.Figures, scores.figures()...)
+	if survey != nil {
+		e.add(survey.Figures())
+	}
 	if !all {
 		return e, nil
 	}
@@ -140,9 +152,7 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range figures {
-			e.Figures = append(e.Figures, eval.Figure{Name: f.Name, Value: eval.Number(f.Value), Better: f.Better, Note: f.Note})
-		}
+		e.add(figures)
 	}
 	return e, nil
 }
@@ -170,6 +180,12 @@ func (s scores) figures() []eval.Figure {
 		}
 	}
 	return list
+}
+
+func (e *Evaluation) add(figures []objectives.Figure) {
+	for _, f := range figures {
+		e.Figures = append(e.Figures, eval.Figure{Name: f.Name, Value: eval.Number(f.Value), Better: f.Better, Note: f.Note})
+	}
 }
 
 func (t *Trainer) evaluateCodes(ctx context.Context, e *Evaluation) error {

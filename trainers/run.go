@@ -88,7 +88,7 @@ const completeName = "complete"
 func (r *Run) Complete() bool { return r.Done() && r.full }
 
 // An Interrupted error says that a run was stopped from outside, and that its state
-// is saved.
+// is saved, where there is one.
 type Interrupted struct {
 	Folder string
 	Step   int
@@ -96,6 +96,9 @@ type Interrupted struct {
 }
 
 func (e *Interrupted) Error() string {
+	if e.Step == 0 {
+		return fmt.Sprintf("stopped by %v before the first step; there is nothing to go on from yet", e.Cause)
+	}
 	return fmt.Sprintf("stopped by %v after step %d; the state is saved: `x2vec resume %s` goes on", e.Cause, e.Step, e.Folder)
 }
 

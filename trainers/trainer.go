@@ -189,6 +189,14 @@ func (t *Trainer) Run(ctx context.Context, hooks ...Hook) error {
 	if f, ok := t.Objective.(objectives.Fitter); ok {
 		return t.fit(ctx, f, hooks)
 	}
+	if o, ok := t.Objective.(objectives.Starter); ok && t.Step == 0 {
+		if err := o.Start(ctx, t.Task, t.Train, t.Params); err != nil {
+			if cause := context.Cause(ctx); cause != nil && errors.Is(err, ctx.Err()) {
+				return cause
+			}
+			return err
+		}
+	}
 	loader, err := data.NewLoader(t.Train, data.LoaderOptions{
 		Batch: t.Task.Batch, Seed: t.Task.Seed, Shuffle: true, Workers: t.Workers, Prefetch: t.Prefetch,
 		Start: t.Step * t.batches(), Steps: t.Steps * t.batches(),
@@ -215,6 +223,7 @@ func (t *Trainer) update(ctx context.Context, loader *data.Loader[*graph.Feed]) 
 	for range t.metrics {
 		t.Last.Metrics = append(t.Last.Metrics, 0)
 	}
+	after, _ := t.Objective.(objectives.AfterStep)
 	var sum []optim.Param
 	for full := false; !full; {
 		batch, err := loader.Next(ctx)
@@ -235,7 +244,11 @@ func (t *Trainer) update(ctx context.Context, loader *data.Loader[*graph.Feed]) 
 		for i, g := range t.program.Gradients() {
 			t.weights[i].G, t.weights[i].Rows = g.Data, g.Rows
 		}
-		sum, full = t.gradients.Add(t.weights)
+		if sum, full = t.gradients.Add(t.weights); !full && after != nil {
+			if err := after.AfterStep(t.Task, t.program, t.Params); err != nil {
+				return fmt.Errorf("step %d: %w", t.Step, err)
+			}
+		}
 	}
 	if clip := t.Optimizer.ClipNorm; clip > 0 || (t.Step+1)%t.LogEvery == 0 {
 		if t.Last.Norm = t.gradients.Norm(); math.IsNaN(t.Last.Norm) || math.IsInf(t.Last.Norm, 0) {
@@ -243,8 +256,8 @@ func (t *Trainer) update(ctx context.Context, loader *data.Loader[*graph.Feed]) 
 		}
 	}
 	t.optimizer.Step(sum, float32(t.Last.LR), t.gradients.Scale(t.Last.Norm, t.Optimizer.ClipNorm))
-	if a, ok := t.Objective.(objectives.AfterStep); ok {
-		if err := a.AfterStep(t.Task, t.program, t.Params); err != nil {
+	if after != nil {
+		if err := after.AfterStep(t.Task, t.program, t.Params); err != nil {
 			return fmt.Errorf("step %d: %w", t.Step, err)
 		}
 	}

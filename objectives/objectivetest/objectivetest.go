@@ -2,7 +2,6 @@
 package objectivetest
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -58,6 +57,15 @@ func Run(t *testing.T, c Case) {
 	}
 	if _, ok := c.Objective.(objectives.Fitter); ok {
 		t.Run("fit", c.fit)
+	}
+	if _, ok := c.Objective.(objectives.Starter); ok {
+		t.Run("start", c.start)
+	}
+	if _, ok := c.Objective.(objectives.AfterStep); ok {
+		t.Run("after step", c.afterStep)
+	}
+	if _, ok := c.Objective.(objectives.Surveyed); ok {
+		t.Run("survey", c.survey)
 	}
 }
 
@@ -378,33 +386,5 @@ func (c *Case) pictures(t *testing.T) {
 		if len(colours) < 3 { // the sheet, and something on it
 			t.Errorf("picture %q of %v has %d colours", pic.Name, r, len(colours))
 		}
-	}
-}
-
-// fit: a pass sets the parameters so that the loss over the source is what was
-// reported and below that of random weights; it ends when the context does.
-func (c *Case) fit(t *testing.T) {
-	o := c.Objective.(objectives.Fitter)
-	ps := graph.NewParams(7)
-	p := c.compile(t, ps, graph.Eval)
-	f := c.fed(t, p, c.batch(t, c.first()))
-	before := run(t, p, f, 0)
-	steps := 0
-	err := o.Fit(context.Background(), c.Task, c.Source, ps, func(step int, loss float64) error {
-		if steps++; step != steps || math.IsNaN(loss) || math.IsInf(loss, 0) {
-			t.Errorf("report %d is of step %d with loss %g", steps, step, loss)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if after := run(t, p, f, 0); steps == 0 || after >= before {
-		t.Errorf("after %d reports the loss is %g, before it was %g", steps, after, before)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := o.Fit(ctx, c.Task, c.Source, ps, func(int, float64) error { return nil }); err == nil {
-		t.Error("a fit goes on after its context ended")
 	}
 }

@@ -1,0 +1,163 @@
+package trainers_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sirupsen/logrus"
+	G "gorgonia.org/gorgonia"
+
+	"x2vec/data"
+	"x2vec/graph"
+	"x2vec/objectives"
+	"x2vec/trainers"
+	"x2vec/trainers/runlog"
+)
+
+// watcher is an autoencoder that counts, in its model, what it is called for.
+type watcher struct {
+	objectives.Autoencoder
+}
+
+func (o *watcher) Build(t objectives.Task, s *graph.Scope) *G.Node {
+	for _, name := range []string{"started", "batches", "examples"} {
+		s.In("watcher").Buffer(name, graph.Constant(0), 1)
+	}
+	return s.Tap("metric/error", o.Autoencoder.Build(t, s))
+}
+
+func (o *watcher) count(ps *graph.Params, name string, n int) {
+	ps.Get("watcher/" + name).Data[0] += float32(n)
+}
+
+func (o *watcher) Start(ctx context.Context, _ objectives.Task, src data.Source, ps *graph.Params) error {
+	o.count(ps, "started", 1)
+	o.count(ps, "examples", src.Len())
+	return ctx.Err()
+}
+
+func (o *watcher) AfterStep(_ objectives.Task, p *graph.Program, ps *graph.Params) error {
+	if p.Loss() > 0 {
+		o.count(ps, "batches", 1)
+	}
+	return nil
+}
+
+func (o *watcher) NewSurvey(objectives.Task) objectives.Survey { return &seen{} }
+
+type seen struct{ n, batches int }
+
+func (s *seen) Add(_ *graph.Program, b *data.Batch, _ *graph.Feed) error {
+	s.n += b.N()
+	s.batches++
+	return nil
+}
+
+func (s *seen) Figures() []objectives.Figure {
+	return []objectives.Figure{{Name: "examples", Value: float64(s.n)}, {Name: "batches", Value: float64(s.batches)}}
+}
+
+// A method is called once before the first step and after every batch, also where
+// training goes on from a snapshot; its figures cover every test example; what it
+// measures is in the log.
+func TestOptionalParts(t *testing.T) {
+	ctx := context.Background()
+	change := func(c *trainers.Config) {
+		c.Objective, c.Steps, c.LogEvery, c.Optimizer.Accumulate = &watcher{objectives.Autoencoder{Loss: "l2"}}, 9, 3, 2
+	}
+	stop := errors.New("stop")
+	first := tiny(t, change)
+	err := first.Run(ctx, call(func(t *trainers.Trainer) error {
+		if t.Step == 4 {
+			return stop
+		}
+		return nil
+	}))
+	if !errors.Is(err, stop) {
+		t.Fatal(err)
+	}
+	snap, err := first.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := tiny(t, change)
+	if err := tr.Restore(snap); err != nil {
+		t.Fatal(err)
+	}
+	if names := tr.MetricNames(); !slices.Equal(names, []string{"error"}) {
+		t.Fatalf("metrics %v", names)
+	}
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	run, err := trainers.NewRun(tr, t.TempDir(), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]float32{"started": 1, "examples": 70, "batches": 18} {
+		if got := tr.Params.Get("watcher/" + name).Data[0]; got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+	e, err := tr.Evaluate(ctx, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(e.Figures) != 4 || e.Figures[2].Value != 21 || e.Figures[3].Value != 3 {
+		t.Errorf("figures %+v", e.Figures)
+	}
+	file, err := os.Open(filepath.Join(run.Folder, trainers.MetricsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	r := runlog.NewReader(file)
+	lines := 0
+	for {
+		line, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := line.Metrics
+		if m == nil {
+			continue
+		}
+		lines++
+		if v, ok := m.Extra["error"]; !ok || math.Abs(v-m.Loss) > 1e-6*m.Loss {
+			t.Errorf("step %d: error %v beside the loss %v", m.Step, m.Extra, m.Loss)
+		}
+	}
+	if lines != 2 { // steps 6 and 9
+		t.Errorf("%d lines of metrics", lines)
+	}
+}
+
+// A start that is stopped from outside leaves nothing behind, and says so.
+func TestStoppedStart(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(errors.New("enough"))
+	tr := tiny(t, func(c *trainers.Config) { c.Objective = &watcher{objectives.Autoencoder{Loss: "l2"}} })
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	run, err := trainers.NewRun(tr, t.TempDir(), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = run.Do(ctx)
+	var stopped *trainers.Interrupted
+	if !errors.As(err, &stopped) || !strings.Contains(err.Error(), "stopped by enough before the first step; there is nothing to go on from yet") {
+		t.Errorf("got %v", err)
+	}
+}
