@@ -74,6 +74,13 @@ func CrossEntropy(s *graph.Scope, logits, targets *G.Node, opts ...LossOption) *
 	return s.Apply(&o.CrossEntropy, in...) // ()
 }
 
+// Accuracy is the share of rows whose largest logit is that of the target; those
+// with a negative target do not count. The logits are (..., C), the targets (...),
+// and the result is a scalar without gradient.
+func Accuracy(s *graph.Scope, logits, targets *G.Node) *G.Node {
+	return s.Apply(&ops.Accuracy{}, logits, targets) // ()
+}
+
 // WeightedSum is Σ wᵢ·xᵢ over scalars, such as the parts of a loss: as many
 // weights as nodes.
 func WeightedSum(s *graph.Scope, weights []float32, x ...*G.Node) *G.Node {
