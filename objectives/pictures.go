@@ -25,6 +25,18 @@ func sheetOfRows(t Task, n int, rows ...[]float32) (image.Image, error) {
 	return transforms.Sheet(tiles, t.Spec.Shape, n, enlarge(t.Spec.Shape))
 }
 
+// sheetOfBytes is sheetOfRows for bytes, (≥n, C, H, W) each.
+func sheetOfBytes(shape []int, n int, rows ...[]byte) (image.Image, error) {
+	size := shape[0] * shape[1] * shape[2]
+	var tiles [][]byte
+	for _, row := range rows {
+		for i := range n {
+			tiles = append(tiles, row[i*size:(i+1)*size])
+		}
+	}
+	return transforms.Sheet(tiles, shape, n, enlarge(shape))
+}
+
 // enlarge is how many times a picture is drawn larger than it is, so that
 // 28 x 28 pixels can be looked at.
 func enlarge(shape []int) int { return max(1, 64/max(1, shape[1])) }

@@ -35,6 +35,13 @@ type Mirrored interface {
 	Decode(s *graph.Scope, code *G.Node, shape []int) *G.Node
 }
 
+// A SizeFree encoder has the same parameters for pictures of any height and width,
+// since it ends in a mean over all places.
+type SizeFree interface {
+	Encoder
+	SizeFree()
+}
+
 var registry = map[string]func() Encoder{}
 
 // Register makes an encoder known by the name used in run files. The factory

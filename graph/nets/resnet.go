@@ -127,4 +127,7 @@ func basicBlock(s *graph.Scope, x layers.Map, out, stride int) layers.Map {
 	return layers.ActivateMap(s, layers.AddMaps(s, x, y), relu)
 }
 
-var _ Encoder = (*ResNet)(nil)
+// SizeFree implements the interface of that name.
+func (e *ResNet) SizeFree() {}
+
+var _ SizeFree = (*ResNet)(nil)
