@@ -18,7 +18,8 @@ func init() {
 }
 
 // Conv is a stack of convolutions with an activation after each, and a linear
-// layer from the last feature map to the code.
+// layer from the last feature map to the code; with Code 0 the code is the mean of
+// that map over its places.
 //
 // Decode mirrors it: a linear layer with the activation, and transposed
 // convolutions back to the picture, the last one without activation or norm.
@@ -26,8 +27,9 @@ type Conv struct {
 	Channels   []int  `toml:"channels"`   // of the convolutions, from the input on; at least one
 	Kernel     int    `toml:"kernel"`     // height and width
 	Stride     int    `toml:"stride"`     // by which each convolution makes the map smaller
+	Strides    []int  `toml:"strides"`    // of each convolution, where they differ; empty: stride, for all
 	Pad        int    `toml:"pad"`        // zeros on each side, less than the kernel
-	Code       int    `toml:"code"`       // width of the code
+	Code       int    `toml:"code"`       // width of the code; 0: as many as the last convolution has channels
 	Activation string `toml:"activation"` // layers.Activations lists them
 	Norm       string `toml:"norm"`       // before each activation: none, batch or group
 }
@@ -51,14 +53,22 @@ func picture(shape []int) error {
 	return nil
 }
 
-func (e *Conv) window() ops.Window { return ops.Square(e.Kernel, e.Stride, e.Pad) }
+// stride is that of convolution i.
+func (e *Conv) stride(i int) int {
+	if len(e.Strides) > 0 {
+		return e.Strides[i]
+	}
+	return e.Stride
+}
 
-// smaller is the height or width after one convolution; below 1 if nothing is left.
-func (e *Conv) smaller(n int) int {
+func (e *Conv) window(i int) ops.Window { return ops.Square(e.Kernel, e.stride(i), e.Pad) }
+
+// smaller is the height or width after convolution i; below 1 if nothing is left.
+func (e *Conv) smaller(i, n int) int {
 	if n+2*e.Pad < e.Kernel {
 		return 0
 	}
-	return (n+2*e.Pad-e.Kernel)/e.Stride + 1
+	return (n+2*e.Pad-e.Kernel)/e.stride(i) + 1
 }
 
 // Check implements Encoder.
@@ -79,12 +89,20 @@ func (e *Conv) Check(shape []int) error {
 		if e.Stride < 1 || e.Stride > e.Kernel {
 			bad("stride: is %d, want 1 to the kernel's %d", e.Stride, e.Kernel)
 		}
+		for i, n := range e.Strides {
+			if n < 1 || n > e.Kernel {
+				bad("strides[%d]: is %d, want 1 to the kernel's %d", i, n, e.Kernel)
+			}
+		}
 		if e.Pad < 0 || e.Pad >= e.Kernel {
 			bad("pad: is %d, want 0 to below the kernel's %d", e.Pad, e.Kernel)
 		}
 	}
-	if e.Code < 1 || e.Code > maxWidth {
-		bad("code: is %d, want 1 to %d", e.Code, maxWidth)
+	if n := len(e.Strides); n > 0 && n != len(e.Channels) {
+		bad("strides: has %d values, want one for each of the %d channels, or none", n, len(e.Channels))
+	}
+	if e.Code < 0 || e.Code > maxWidth {
+		bad("code: is %d, want 0 (the mean of the last map) to %d", e.Code, maxWidth)
 	}
 	if _, err := layers.Activation(e.Activation); err != nil {
 		bad("activation: %w", err)
@@ -100,7 +118,7 @@ func (e *Conv) Check(shape []int) error {
 	}
 	in, h, w, weights := shape[0], shape[1], shape[2], 0
 	for i, c := range e.Channels {
-		nh, nw := e.smaller(h), e.smaller(w)
+		nh, nw := e.smaller(i, h), e.smaller(i, w)
 		if nh < 1 || nw < 1 {
 			return fmt.Errorf("channels: convolution %d gets a map of %dx%d, too small for a kernel of %d with a pad of %d; want fewer convolutions, a smaller stride or larger pictures", i, h, w, e.Kernel, e.Pad)
 		}
@@ -139,7 +157,21 @@ func normed(s *graph.Scope, name, norm string, x layers.Map, act ops.Activation)
 }
 
 // CodeSize implements Encoder.
-func (e *Conv) CodeSize([]int) int { return e.Code }
+func (e *Conv) CodeSize([]int) int {
+	if e.Code > 0 {
+		return e.Code
+	}
+	return e.Channels[len(e.Channels)-1]
+}
+
+// MapSize implements Mapped.
+func (e *Conv) MapSize(shape []int) (h, w, c int, ok bool) {
+	c, h, w = shape[0], shape[1], shape[2]
+	for i := range e.Channels {
+		c, h, w = e.Channels[i], e.smaller(i, h), e.smaller(i, w)
+	}
+	return h, w, c, e.Code == 0
+}
 
 func (e *Conv) act(s *graph.Scope) ops.Activation {
 	act, err := layers.Activation(e.Activation)
@@ -164,38 +196,49 @@ func (e *Conv) layer(s *graph.Scope, i int, act ops.Activation, conv func(name s
 }
 
 // Encode implements Encoder. The parameters are conv0/weight, conv0/bias and so
-// on, norm0 … where there is a norm, and fc/weight, fc/bias; the taps conv0 …,
-// (B, H, W, C), and code.
+// on, norm0 … where there is a norm, and fc/weight, fc/bias where there is a Code;
+// the taps conv0 …, (B, H, W, C), and code.
 func (e *Conv) Encode(s *graph.Scope, x *G.Node) *G.Node {
-	m, act := layers.Images(s, x), e.act(s) // (B, H, W, C)
-	for i, c := range e.Channels {
-		m = e.layer(s, i, act, func(name string, opts ...layers.Option) layers.Map {
-			return layers.Conv2D(s, name, m, c, e.window(), opts...) // (B, H/stride, W/stride, c)
-		})
+	m := e.convolve(s, x) // (B, H, W, C)
+	if e.Code == 0 {
+		return s.Tap("code", layers.GlobalAvgPool(s, m)) // (B, C)
 	}
 	return s.Tap("code", layers.Linear(s, "fc", m.Flat(s), e.Code)) // (B, Code)
 }
+
+func (e *Conv) convolve(s *graph.Scope, x *G.Node) layers.Map {
+	m, act := layers.Images(s, x), e.act(s) // (B, H, W, C)
+	for i, c := range e.Channels {
+		m = e.layer(s, i, act, func(name string, opts ...layers.Option) layers.Map {
+			return layers.Conv2D(s, name, m, c, e.window(i), opts...) // (B, H/stride, W/stride, c)
+		})
+	}
+	return m
+}
+
+// EncodeMap implements Mapped.
+func (e *Conv) EncodeMap(s *graph.Scope, x *G.Node) layers.Map { return pooled(s, e.convolve(s, x)) }
 
 // Decode implements Mirrored. The parameters are fc/weight, fc/bias, conv0/weight,
 // (in, out, kh, kw), and so on.
 func (e *Conv) Decode(s *graph.Scope, code *G.Node, shape []int) *G.Node {
 	type side struct{ c, h, w int }
 	sides := []side{{shape[0], shape[1], shape[2]}} // what the encoder sees at each layer
-	for _, c := range e.Channels {
+	for i, c := range e.Channels {
 		last := sides[len(sides)-1]
-		sides = append(sides, side{c, e.smaller(last.h), e.smaller(last.w)})
+		sides = append(sides, side{c, e.smaller(i, last.h), e.smaller(i, last.w)})
 	}
 	n, act := len(e.Channels), e.act(s)
 	top := sides[n]
 	y := layers.Linear(s, "fc", code, top.c*top.h*top.w, layers.Act(act))
 	m := layers.Images(s, layers.Reshape(s, y, code.Shape()[0], top.c, top.h, top.w)) // (B, h, w, c)
 	for i := range n {
-		from, to := sides[n-i], sides[n-i-1]
+		from, to, window := sides[n-i], sides[n-i-1], e.window(n-1-i)
 		// Rows and columns that the encoder's windows did not reach.
-		rest := func(large, small int) int { return large - ((small-1)*e.Stride - 2*e.Pad + e.Kernel) }
+		rest := func(large, small int) int { return large - ((small-1)*window.Stride[0] - 2*e.Pad + e.Kernel) }
 		up := func(name string, opts ...layers.Option) layers.Map {
 			opts = append(opts, layers.OutPad(rest(to.h, from.h), rest(to.w, from.w)))
-			return layers.ConvTranspose2D(s, name, m, to.c, e.window(), opts...) // (B, to.h, to.w, to.c)
+			return layers.ConvTranspose2D(s, name, m, to.c, window, opts...) // (B, to.h, to.w, to.c)
 		}
 		if i < n-1 {
 			m = e.layer(s, i, act, up)
@@ -206,4 +249,7 @@ func (e *Conv) Decode(s *graph.Scope, code *G.Node, shape []int) *G.Node {
 	return m.Images(s) // (B, C, H, W)
 }
 
-var _ Mirrored = (*Conv)(nil)
+var (
+	_ Mirrored = (*Conv)(nil)
+	_ Mapped   = (*Conv)(nil)
+)

@@ -62,6 +62,7 @@ func TestConvLearns(t *testing.T) {
 		{Conv{Channels: []int{8, 12}, Kernel: 4, Stride: 2, Pad: 1, Code: 16, Activation: "silu", Norm: "batch"}, []int{1, 7, 10}},
 		{Conv{Channels: []int{8}, Kernel: 3, Stride: 1, Pad: 0, Code: 16, Activation: "relu", Norm: "group"}, []int{2, 5, 6}},
 		{Conv{Channels: []int{8, 8}, Kernel: 3, Stride: 3, Pad: 2, Code: 16, Activation: "tanh", Norm: "none"}, []int{2, 9, 11}},
+		{Conv{Channels: []int{8, 8, 16}, Kernel: 3, Stride: 2, Strides: []int{1, 2, 1}, Pad: 1, Code: 0, Activation: "relu", Norm: "none"}, []int{2, 5, 6}},
 	} {
 		if err := c.e.Check(c.shape); err != nil {
 			t.Fatal(err)
@@ -106,9 +107,9 @@ func TestConvCheck(t *testing.T) {
 			t.Errorf("pictures of %v: %v", shape, err)
 		}
 	}
-	wrong := Conv{Channels: []int{0}, Kernel: 3, Stride: 4, Pad: 9, Activation: "rleu", Norm: "bath"}
+	wrong := Conv{Channels: []int{0}, Kernel: 3, Stride: 4, Strides: []int{1, 5}, Pad: 9, Code: -1, Activation: "rleu", Norm: "bath"}
 	err := wrong.Check([]int{784})
-	for _, part := range []string{"channels[0]: is 0", "stride: is 4", "pad: is 9", "code: is 0", `"relu"`, "none, batch, group", "[784]"} {
+	for _, part := range []string{"channels[0]: is 0", "stride: is 4", "pad: is 9", "strides: has 2 values", "strides[1]: is 5", "code: is -1", `"relu"`, "none, batch, group", "[784]"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("the error does not speak of %q: %v", part, err)
 		}

@@ -12,6 +12,7 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"x2vec/graph"
+	"x2vec/graph/layers"
 )
 
 // An Encoder maps a batch to its code and taps what lies between.
@@ -40,6 +41,27 @@ type Mirrored interface {
 type SizeFree interface {
 	Encoder
 	SizeFree()
+}
+
+// A Mapped encoder pools its code from a map of features that are each at a place of
+// the picture, for objectives that ask for something at every place.
+type Mapped interface {
+	Encoder
+	// MapSize is the size of the map for examples of that shape. ok is false where
+	// there are weights between the map and the code, as the settings are: such an
+	// objective would not train them.
+	MapSize(shape []int) (h, w, c int, ok bool)
+	// EncodeMap builds the encoder up to the map, (B, h, w, c). It taps what Encode
+	// does, but the code only for evaluation: nothing in training asks for it.
+	EncodeMap(s *graph.Scope, x *G.Node) layers.Map
+}
+
+// pooled is the map of an encoder whose code is its mean.
+func pooled(s *graph.Scope, m layers.Map) layers.Map {
+	if !s.Training() {
+		s.Tap("code", layers.GlobalAvgPool(s, m)) // (B, C)
+	}
+	return m
 }
 
 var registry = map[string]func() Encoder{}

@@ -78,8 +78,32 @@ func heOut() graph.Init {
 
 var relu = ops.Activation{Func: ops.ReLU}
 
+// MapSize implements Mapped.
+func (e *ResNet) MapSize(shape []int) (h, w, c int, ok bool) {
+	h, w = shape[1], shape[2]
+	halvings := len(e.Blocks) - 1
+	if e.Stem == "large" {
+		halvings += 2
+	}
+	for range halvings {
+		h, w = (h+1)/2, (w+1)/2
+	}
+	return h, w, e.Width << (len(e.Blocks) - 1), e.Code == 0
+}
+
 // Encode implements Encoder. The taps are stem, layer1/0 …, (B, H, W, C), and code.
 func (e *ResNet) Encode(s *graph.Scope, x *G.Node) *G.Node {
+	code := layers.GlobalAvgPool(s, e.stages(s, x)) // (B, Width·2ⁿ⁻¹)
+	if e.Code > 0 {
+		code = layers.Linear(s, "fc", code, e.Code) // (B, Code)
+	}
+	return s.Tap("code", code)
+}
+
+// EncodeMap implements Mapped.
+func (e *ResNet) EncodeMap(s *graph.Scope, x *G.Node) layers.Map { return pooled(s, e.stages(s, x)) }
+
+func (e *ResNet) stages(s *graph.Scope, x *G.Node) layers.Map {
 	m := layers.Images(s, x) // (B, H, W, C)
 	window := ops.Square(3, 1, 1)
 	if e.Stem == "large" {
@@ -102,11 +126,7 @@ func (e *ResNet) Encode(s *graph.Scope, x *G.Node) *G.Node {
 			s.Tap(name, m.N)
 		}
 	}
-	code := layers.GlobalAvgPool(s, m) // (B, Width·2ⁿ⁻¹)
-	if e.Code > 0 {
-		code = layers.Linear(s, "fc", code, e.Code) // (B, Code)
-	}
-	return s.Tap("code", code)
+	return m
 }
 
 // convNorm is a convolution without bias and its batch norm.
@@ -130,4 +150,7 @@ func basicBlock(s *graph.Scope, x layers.Map, out, stride int) layers.Map {
 // SizeFree implements the interface of that name.
 func (e *ResNet) SizeFree() {}
 
-var _ SizeFree = (*ResNet)(nil)
+var (
+	_ SizeFree = (*ResNet)(nil)
+	_ Mapped   = (*ResNet)(nil)
+)

@@ -146,6 +146,27 @@ func (e *ViT) EncodePatches(s *graph.Scope, grid ops.PatchGrid, patches, ids *G.
 	return s.Tap("tokens", layers.LayerNormWith(s, "norm", x, vitEps)), lead
 }
 
+// MapSize implements Mapped.
+func (e *ViT) MapSize(shape []int) (h, w, c int, ok bool) {
+	return shape[1] / e.Patch, shape[2] / e.Patch, e.Dim, true
+}
+
+// EncodeMap implements Mapped: the tokens of the patches where they stand.
+func (e *ViT) EncodeMap(s *graph.Scope, x *G.Node) layers.Map {
+	grid, err := e.Grid(x.Shape()[1:])
+	if err != nil {
+		s.Fail("%w", err)
+	}
+	tokens, lead := e.EncodePatches(s, grid, layers.Patchify(s, x, e.Patch), nil) // (B, lead+T, D)
+	if !s.Training() {
+		e.Pool(s, tokens, lead) // (B, D)
+	}
+	if lead > 0 {
+		tokens = layers.Tokens(s, tokens, lead, lead+grid.Patches()) // (B, T, D)
+	}
+	return layers.Map{N: layers.Reshape(s, tokens, x.Shape()[0], grid.Rows(), grid.Cols(), e.Dim)} // (B, h, w, D)
+}
+
 // FixedPositions is a buffer with the sine-cosine positions of a grid, (lead+T, dim).
 func FixedPositions(s *graph.Scope, name string, dim int, grid ops.PatchGrid, lead int) *G.Node {
 	table, err := SinCos2D(dim, grid.Rows(), grid.Cols(), lead)
@@ -156,4 +177,7 @@ func FixedPositions(s *graph.Scope, name string, dim int, grid ops.PatchGrid, le
 	return s.Buffer(name, init, lead+grid.Patches(), dim)
 }
 
-var _ Patched = (*ViT)(nil)
+var (
+	_ Patched = (*ViT)(nil)
+	_ Mapped  = (*ViT)(nil)
+)
