@@ -33,7 +33,7 @@ func readerFlags(f *pflag.FlagSet, o *readers.Options) {
 	f.Uint64Var(&o.Seed, "seed", 0, "of --limit, of made data, and of the split of a folder that has none")
 	f.IntVar(&o.Limit, "limit", 0, "take only so many examples, drawn by --seed (0 = all)")
 	f.StringVar(&o.Variant, "variant", "", "emnist: balanced, byclass, bymerge, letters, digits, mnist; cifar100: fine, coarse")
-	f.IntVar(&o.Size, "size", 0, "folder, shapes, synthetic: height and width of an example")
+	f.IntVar(&o.Size, "size", 0, "height and width that pictures are brought to")
 	f.IntVar(&o.Channels, "channels", 0, "folder, shapes, synthetic: 1 (grey) or 3 (colour)")
 	f.IntVar(&o.Count, "count", 0, "shapes, synthetic: number of examples")
 	f.StringVar((*string)(&o.Resize), "resize", string(transforms.Crop), "folder: crop or stretch")

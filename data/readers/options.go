@@ -30,11 +30,11 @@ type Options struct {
 	// AsStored leaves EMNIST's images transposed, as its files hold them.
 	AsStored bool
 
-	Size     int // folder, shapes, synthetic: height and width; 0 = that of the files, or 32
+	Size     int // height and width of pictures; 0 = that of the files, or 32 where they are made
 	Channels int // folder, shapes, synthetic: 1 (grey) or 3 (colour, the default)
 	Count    int // shapes, synthetic: number of examples; 0 = 60,000 for train, 10,000 for test
 
-	Resize    transforms.Fit // folder: crop (default) or stretch
+	Resize    transforms.Fit // where Size changes the shape: crop (default) or stretch
 	OnDamaged string         // folder: refuse (default), skip, or keep (an error when it is read)
 	TestShare float64        // folder without split subfolders: the part that is test; 0 = 0.1
 
@@ -197,6 +197,9 @@ func Open(o Options) (data.Source, error) {
 			}
 		}
 		src, err := k.open(where, o)
+		if err == nil && o.Size > 0 {
+			src, err = resize(src, o.Size, o.Resize)
+		}
 		if err != nil {
 			return nil, err
 		}

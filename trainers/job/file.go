@@ -49,7 +49,7 @@ type Data struct {
 	TestLimit int     `toml:"test_limit"` // test examples; 0 = all
 	Variant   string  `toml:"variant"`    // emnist, cifar100
 	AsStored  bool    `toml:"as_stored"`  // emnist: leave images transposed
-	Size      int     `toml:"size"`       // folder, shapes, synthetic: height and width
+	Size      int     `toml:"size"`       // height and width of pictures; 0 = as they are, or 32 where they are made
 	Channels  int     `toml:"channels"`   // folder, shapes, synthetic: 1 or 3
 	Count     int     `toml:"count"`      // shapes, synthetic: training examples
 	Resize    string  `toml:"resize"`     // folder: crop or stretch
@@ -68,7 +68,7 @@ var normalizations = []string{"unit", "centred", "standard"}
 
 // dataKeys lists the settings that a source takes.
 func dataKeys(name string) []string {
-	keys := []string{"source", "seed", "limit", "test_limit", "normalize"}
+	keys := []string{"source", "seed", "limit", "test_limit", "normalize", "size"}
 	for _, k := range readers.Kinds() {
 		if k.Name == name && k.Files {
 			keys = append(keys, "path")
@@ -76,16 +76,16 @@ func dataKeys(name string) []string {
 	}
 	switch name {
 	case "text", "builtin-text":
-		keys = slices.DeleteFunc(keys, func(k string) bool { return k == "normalize" || k == "test_limit" })
+		keys = slices.DeleteFunc(keys, func(k string) bool { return k == "normalize" || k == "test_limit" || k == "size" })
 		keys = append(keys, "words", "min_count", "max_words", "length")
 	case "emnist":
 		keys = append(keys, "variant", "as_stored")
 	case "cifar100":
 		keys = append(keys, "variant")
 	case "shapes", "synthetic":
-		keys = append(keys, "size", "channels", "count")
+		keys = append(keys, "channels", "count")
 	case "folder":
-		keys = append(keys, "size", "channels", "resize", "damaged", "test_share")
+		keys = append(keys, "channels", "resize", "damaged", "test_share")
 	}
 	return keys
 }
@@ -107,9 +107,11 @@ func (d Data) shape() []int {
 	side := func(n, otherwise int) int { return cmp.Or(n, otherwise) }
 	switch d.Source {
 	case "builtin", "mnist", "fashion-mnist", "kmnist", "emnist":
-		return []int{1, 28, 28}
+		n := side(d.Size, 28)
+		return []int{1, n, n}
 	case "cifar10", "cifar100":
-		return []int{3, 32, 32}
+		n := side(d.Size, 32)
+		return []int{3, n, n}
 	case "shapes", "synthetic":
 		n := side(d.Size, 32)
 		return []int{side(d.Channels, 3), n, n}

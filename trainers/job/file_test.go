@@ -39,8 +39,8 @@ func TestFaults(t *testing.T) {
 		{"a key of another type of optimizer", "[optimizer]\ntype = \"sgd\"\nbetas = [0.9, 0.99]", nil, []string{
 			"job.toml:3: optimizer.betas: no such key; optimizer takes accumulate, clip_norm, dampening, decay_gains, ema, ema_warmup, lr, momentum, nesterov, type, weight_decay",
 		}},
-		{"a key of another source", "[data]\nsource = \"mnist\"\nsize = 32", nil, []string{
-			"job.toml:3: data.size: no such key; data takes limit, normalize, path, seed, source, test_limit",
+		{"a key of another source", "[data]\nsource = \"mnist\"\ncount = 32", nil, []string{
+			"job.toml:3: data.count: no such key; data takes limit, normalize, path, seed, size, source, test_limit",
 		}},
 		{"unknown types", "[encoder]\ntype = \"mpl\"\nwidth = 3\n[objective]\ntype = \"autoencode\"\n[optimizer]\ntype = 3\n[data]\nsource = \"mnits\"", nil, []string{
 			"job.toml:2: encoder.type: is \"mpl\", want one of " + strings.Join(nets.Names(), ", ") + "; did you mean \"mlp\"?",
