@@ -23,6 +23,8 @@ func TestMapped(t *testing.T) {
 		"resnet":         {&ResNet{Blocks: []int{1, 1, 1}, Width: 4, Stem: "small"}, []int{3, 9, 8}, true},
 		"resnet, large":  {&ResNet{Blocks: []int{1, 1}, Width: 4, Stem: "large", Code: 3}, []int{3, 33, 32}, false},
 		"vit":            {&ViT{Patch: 4, Dim: 8, Depth: 1, Heads: 2, MLPRatio: 2, ClassToken: true, Pooling: "mean", Positions: "sincos"}, []int{1, 8, 12}, true},
+		"residual":       {&Residual{Hidden: 4, Halvings: 1, Blocks: 1, BlockHidden: 3, Dim: 5, Activation: "relu"}, []int{3, 9, 8}, true},
+		"residual, flat": {&Residual{Hidden: 4, Halvings: 2, Blocks: 0, BlockHidden: 1, Dim: 5, Activation: "relu"}, []int{1, 4, 12}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, w, ch, ok := c.e.MapSize(c.shape)

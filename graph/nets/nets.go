@@ -56,6 +56,14 @@ type Mapped interface {
 	EncodeMap(s *graph.Scope, x *G.Node) layers.Map
 }
 
+// A MirroredMap encoder has a decoder that begins with its map.
+type MirroredMap interface {
+	Mapped
+	// DecodeMap maps a map of the size that MapSize says, (B, h, w, c), back to
+	// examples (B, shape...).
+	DecodeMap(s *graph.Scope, m layers.Map, shape []int) *G.Node
+}
+
 // pooled is the map of an encoder whose code is its mean.
 func pooled(s *graph.Scope, m layers.Map) layers.Map {
 	if !s.Training() {

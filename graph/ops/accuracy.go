@@ -71,16 +71,5 @@ func (k *Accuracy) forwardRows(lo, hi int) {
 	k.right[lo/k.chunk], k.known[lo/k.chunk] = float64(right), float64(known)
 }
 
-// largest is the place of the largest value, the first of equal ones.
-func largest(x []float32) int {
-	at := 0
-	for i, v := range x {
-		if v > x[at] {
-			at = i
-		}
-	}
-	return at
-}
-
 // Backward implements Kernel; there is nothing to do.
 func (k *Accuracy) Backward([]Arg, []float32, []float32, [][]float32) {}

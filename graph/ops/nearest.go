@@ -79,7 +79,8 @@ func (k *Nearest) forwardRows(lo, hi int) {
 	k.scratch.release(lane)
 }
 
-// largest is the place of the first of the largest values, 0 where there is NaN.
+// largest is the place of the largest value, the first of equal ones; where there is
+// NaN, any place.
 func largest(s []float32) int {
 	const block = 64
 	best, at := vec.Max(s[:min(block, len(s))]), 0
