@@ -81,6 +81,24 @@ type Checksummer interface {
 	Checksum() (string, error)
 }
 
+// A Filer is a Source each of whose examples is a file of its own.
+type Filer interface {
+	// File is the path of the file.
+	File(index int) string
+}
+
+// FileOf is the path of an example's file, and whether it has one.
+func FileOf(src Source, index int) (string, bool) {
+	if s, ok := src.(*subset); ok {
+		return FileOf(s.src, s.index[index])
+	}
+	f, ok := src.(Filer)
+	if !ok {
+		return "", false
+	}
+	return f.File(index), true
+}
+
 // A Batch is what the Loader hands to a method's preparation: N examples one
 // after the other, in the order in which they will be trained on.
 type Batch struct {

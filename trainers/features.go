@@ -3,10 +3,12 @@ package trainers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorgonia.org/gorgonia"
 
+	"x2vec/checkpoints"
 	"x2vec/data"
 	"x2vec/graph"
 	"x2vec/objectives"
@@ -70,6 +72,41 @@ func EachFeature(ctx context.Context, task objectives.Task, ps *graph.Params, sr
 		}
 	}
 	return nil
+}
+
+// Frozen is the encoder that a checkpoint holds, ready for EachFeature and Features:
+// its weights, averaged where the run kept an average. task says which encoder, and
+// what its examples are like.
+func Frozen(task objectives.Task, snap *checkpoints.Snapshot) (*graph.Params, error) {
+	task.Batch = 1
+	ps := graph.NewParams(task.Seed)
+	p, err := graph.Compile(ps, graph.Eval, func(s *graph.Scope) *gorgonia.Node {
+		objectives.Encode(task, s)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Close(); err != nil {
+		return nil, err
+	}
+	have := map[string]checkpoints.Array{}
+	for _, list := range [][]checkpoints.Array{snap.Weights, snap.Extra[averageSection]} { // the average comes over the weights
+		for _, a := range list {
+			have[a.Name] = a
+		}
+	}
+	for _, p := range ps.All() {
+		a, ok := have[p.Path]
+		switch {
+		case !ok:
+			return nil, fmt.Errorf("%s: is not in the checkpoint of step %d", p.Path, snap.State.Step)
+		case !slices.Equal(a.Shape, p.Shape) || len(a.F32) != len(p.Data):
+			return nil, fmt.Errorf("%s: is %v in the checkpoint of step %d, and %v in an encoder of examples of %v", p.Path, a.Shape, snap.State.Step, p.Shape, task.Spec.Shape)
+		}
+		copy(p.Data, a.F32)
+	}
+	return ps, nil
 }
 
 // Features are the activations of all examples of a source: N rows of D values

@@ -9,6 +9,7 @@ func commands() []*cobra.Command {
 		resumeCommand(),
 		verifyCommand(),
 		reportCommand(),
+		embedCommand(),
 		neighborsCommand(),
 		analogyCommand(),
 		similarityCommand(),

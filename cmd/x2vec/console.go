@@ -25,6 +25,8 @@ import (
 type console struct {
 	log  *logrus.Logger
 	file *logFile
+	// onSignal says what the command does when it is told to end.
+	onSignal string
 
 	mu     sync.Mutex // bar and log write to the same terminal
 	out    io.Writer
@@ -38,7 +40,7 @@ const linesEvery = 5 * time.Second
 
 func newConsole(c *cobra.Command) *console {
 	std := logrus.StandardLogger()
-	s := &console{out: c.ErrOrStderr(), isTerm: isTerminal(c.ErrOrStderr()), file: &logFile{}}
+	s := &console{out: c.ErrOrStderr(), isTerm: isTerminal(c.ErrOrStderr()), file: &logFile{}, onSignal: "finishing the step and saving"}
 	s.log = &logrus.Logger{Out: s, Formatter: std.Formatter, Level: std.Level, Hooks: logrus.LevelHooks{}, ExitFunc: os.Exit}
 	s.log.AddHook(s.file)
 	return s
@@ -101,6 +103,36 @@ func (s *console) progress(p trainers.Progress) {
 			line += fmt.Sprintf("  %v left", p.Left.Round(time.Second))
 		}
 		s.log.Info(line)
+	}
+}
+
+// count shows how much of a walk over n things is done: the function that it gives
+// is told of some more of them.
+func (s *console) count(n int, things string) (more func(n int)) {
+	began, done := time.Now(), 0
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.told = began
+	if s.isTerm {
+		s.bar = progressbar.NewOptions(n, progressbar.OptionSetWriter(s.out), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+			progressbar.OptionSetItsString(things), progressbar.OptionSetPredictTime(true), progressbar.OptionSetWidth(30),
+			progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
+	}
+	return func(some int) {
+		done += some
+		s.mu.Lock()
+		bar := s.bar
+		if bar != nil {
+			_ = bar.Set(done)
+		}
+		s.mu.Unlock()
+		if now := time.Now(); bar == nil && now.Sub(s.told) >= linesEvery {
+			s.told = now
+			spent := now.Sub(began)
+			left := time.Duration(float64(spent) / float64(done) * float64(n-done))
+			s.log.Infof("%s of %s %s  %s/s  %v left", humanize.Comma(int64(done)), humanize.Comma(int64(n)), things,
+				humanize.Comma(int64(float64(done)/spent.Seconds())), left.Round(time.Second))
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ func untilSignal(parent context.Context, console *console) (context.Context, fun
 				if !first {
 					os.Exit(e.ExitStatus())
 				}
-				console.log.Warnf("%v: finishing the step and saving; once more ends at once", e)
+				console.log.Warnf("%v: %s; once more ends at once", e, console.onSignal)
 				cancel(e)
 			case <-ended:
 				return

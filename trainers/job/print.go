@@ -15,6 +15,7 @@ type Resolved struct {
 	Started     string `toml:"started"`      // when
 	TrainSHA256 string `toml:"train_sha256"` // of the training data
 	TestSHA256  string `toml:"test_sha256"`  // of the test data
+	Shape       []int  `toml:"shape"`        // of an example
 }
 
 // String is the run file with every setting in it. Parse gives back the same File.

@@ -86,7 +86,7 @@ func (f *File) Begin(folder string, resume Resume, version string, log logrus.Fi
 		return nil, done, err
 	}
 	now := Resolved{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
-		Started: time.Now().Format(time.RFC3339)}
+		Started: time.Now().Format(time.RFC3339), Shape: config.Task.Spec.Shape}
 	if now.TrainSHA256, err = checksum(config.Train); err != nil {
 		return nil, done, err
 	}

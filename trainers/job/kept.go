@@ -1,0 +1,144 @@
+package job
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"x2vec/checkpoints"
+	"x2vec/data"
+	"x2vec/data/readers"
+	"x2vec/graph"
+	"x2vec/objectives"
+	"x2vec/trainers"
+)
+
+// A Kept encoder is that of a run, as one of its checkpoints holds it.
+type Kept struct {
+	Folder string
+	File   *File           // the settings of the run
+	Task   objectives.Task // what the encoder takes; Spec has the run's shape and words
+	Params *graph.Params   // its weights, averaged where the run kept an average
+	Step   int             // of the checkpoint
+}
+
+// Newest asks Keep for the newest checkpoint that is whole.
+const Newest = -1
+
+// Keep reads the encoder of the run in a folder from the checkpoint of a step, or
+// from the newest that is whole. It needs none of the run's data.
+func Keep(folder string, step int) (*Kept, error) {
+	f, resolved, err := ReadRun(folder, nil)
+	if err != nil {
+		return nil, err
+	}
+	store, err := checkpoints.Open(filepath.Join(folder, trainers.CheckpointsDir))
+	if err != nil {
+		return nil, err
+	}
+	var snap *checkpoints.Snapshot
+	if step == Newest {
+		snap, _, err = store.Latest()
+	} else {
+		snap, err = store.Load(step)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", folder, err)
+	}
+	k := &Kept{Folder: folder, File: f, Step: snap.State.Step}
+	k.Task = objectives.Task{Encoder: f.Encoder, Batch: f.Train.Batch, Seed: f.Seed, Pixels: trainers.ScalingOf(snap)}
+	k.Task.Spec.Name, k.Task.Spec.Shape = f.Data.Source, resolved.Shape
+	if resolved.Shape == nil { // a run of an earlier version
+		if k.Task.Spec.Shape = f.Data.shape(); k.Task.Spec.Shape == nil {
+			return nil, fmt.Errorf("%s does not say what its examples are like: `x2vec resume %s` writes it", filepath.Join(folder, trainers.RunFile), folder)
+		}
+	}
+	if err := k.readWords(); err != nil {
+		return nil, err
+	}
+	if k.Params, err = trainers.Frozen(k.Task, snap); err != nil {
+		return nil, fmt.Errorf("%s: %w", folder, err)
+	}
+	return k, nil
+}
+
+func (k *Kept) readWords() error {
+	path := filepath.Join(k.Folder, VocabularyFile)
+	file, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if k.Task.Spec.Words, err = data.ReadVocabulary(file); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// Open opens examples for the encoder: the run's own where from is empty, else a
+// source by its name, or what a folder holds. They are refused where the encoder
+// cannot take them.
+func (k *Kept) Open(from, split string, warn func(string)) (data.Source, error) {
+	o := k.File.Data.options(split, warn)
+	if from != "" {
+		if err := k.redirect(&o, from); err != nil {
+			return nil, err
+		}
+	}
+	src, err := readers.Open(o)
+	if err != nil {
+		return nil, err
+	}
+	want, have := k.Task.Spec, src.Spec()
+	switch {
+	case !slices.Equal(want.Shape, have.Shape):
+		return nil, fmt.Errorf("the encoder of %s takes examples of %v, and those of %s are %v", k.Folder, want.Shape, have.Name, have.Shape)
+	case (want.Words != nil) != (have.Words != nil):
+		return nil, fmt.Errorf("the encoder of %s and the examples of %s: one is of words, the other is not", k.Folder, have.Name)
+	case want.Words != nil && !slices.Equal(want.Words.Words, have.Words.Words):
+		return nil, fmt.Errorf("the vocabulary of %s is not that of %s, and so its words have other numbers", have.Name, k.Folder)
+	}
+	return src, nil
+}
+
+// redirect makes o open other data than the run's. A source whose examples may have
+// any size gives them in the run's.
+func (k *Kept) redirect(o *readers.Options, from string) error {
+	own := o.Name
+	other := readers.Options{Split: o.Split, Seed: o.Seed, Resize: o.Resize, OnDamaged: o.OnDamaged, TestShare: o.TestShare,
+		Words: o.Words, MinCount: o.MinCount, MaxWords: o.MaxWords, Length: o.Length, Warn: o.Warn}
+	named := filepath.Join(from, own)
+	switch info, err := os.Stat(from); {
+	case slices.Contains(readers.Names(), from):
+		other.Name = from
+	case err != nil:
+		return fmt.Errorf("%w; want a folder, or one of %s", err, strings.Join(readers.Names(), ", "))
+	case info.IsDir() && isDir(named):
+		other.Name, other.Path, other.Variant, other.AsStored = own, named, o.Variant, o.AsStored
+	case k.Task.Spec.Words != nil:
+		other.Name, other.Path = "text", from
+	default:
+		found, err := readers.Detect(from)
+		if err != nil {
+			return err
+		}
+		at := max(0, slices.IndexFunc(found, func(f readers.Found) bool { return f.Options.Name == own }))
+		other.Name, other.Path, other.Variant = found[at].Options.Name, from, found[at].Options.Variant
+	}
+	if shape := k.Task.Spec.Shape; slices.Contains(dataKeys(other.Name), "size") && len(shape) == 3 {
+		other.Channels, other.Size = shape[0], shape[1]
+	}
+	*o = other
+	return nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
