@@ -10,7 +10,7 @@ import (
 // z, a list a row. Labels that are not known are null.
 type parquetFile struct {
 	w       io.Writer
-	out     *parquet.Writer
+	out     *parquet.GenericWriter[any]
 	row     parquet.Row
 	pending int // values since the last row group
 }
@@ -31,7 +31,7 @@ func (f *parquetFile) begin(first Rows) error {
 	if first.Labels != nil {
 		columns["label"] = parquet.Optional(parquet.Int(64))
 	}
-	f.out = parquet.NewWriter(f.w, parquet.NewSchema("embedding", columns), parquet.CreatedBy("x2vec", "", ""))
+	f.out = parquet.NewGenericWriter[any](f.w, parquet.NewSchema("embedding", columns), parquet.CreatedBy("x2vec", "", ""))
 	return nil
 }
 
