@@ -79,7 +79,7 @@ func TestEmbed(t *testing.T) {
 	for want, args := range map[string][]string{
 		"no checkpoint of step 7; there are 45, ":                                     {"--step", "7"},
 		`has no activation "encoder/fc7"; there are encoder/fc0, en`:                  {"--layer", "encoder/fc7"},
-		"takes examples of [1 8 8], and those of builtin (a part of":                  {"--data", "builtin"},
+		"takes examples of [1 8 8], and those of builtin-text":                        {"--data", "builtin-text"},
 		"nosuch: no such file or directory; want a folder, or one of builtin, shapes": {"--data", "nosuch"},
 	} {
 		expect(t, 1, []string{want}, append([]string{"embed", run, "-o", out}, args...)...)

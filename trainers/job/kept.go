@@ -107,8 +107,7 @@ func (k *Kept) Open(from, split string, warn func(string)) (data.Source, error) 
 	return src, nil
 }
 
-// redirect makes o open other data than the run's. A source whose examples may have
-// any size gives them in the run's.
+// redirect makes o open other data than the run's, pictures in the run's size.
 func (k *Kept) redirect(o *readers.Options, from string) error {
 	own := o.Name
 	other := readers.Options{Split: o.Split, Seed: o.Seed, Resize: o.Resize, OnDamaged: o.OnDamaged, TestShare: o.TestShare,
@@ -131,8 +130,14 @@ func (k *Kept) redirect(o *readers.Options, from string) error {
 		at := max(0, slices.IndexFunc(found, func(f readers.Found) bool { return f.Options.Name == own }))
 		other.Name, other.Path, other.Variant = found[at].Options.Name, from, found[at].Options.Variant
 	}
-	if shape := k.Task.Spec.Shape; slices.Contains(dataKeys(other.Name), "size") && len(shape) == 3 {
-		other.Channels, other.Size = shape[0], shape[1]
+	if shape := k.Task.Spec.Shape; len(shape) == 3 {
+		keys := dataKeys(other.Name)
+		if slices.Contains(keys, "size") {
+			other.Size = shape[1]
+		}
+		if slices.Contains(keys, "channels") {
+			other.Channels = shape[0]
+		}
 	}
 	*o = other
 	return nil
