@@ -113,9 +113,10 @@ func (o *Classify) Prepare(t Task, b *data.Batch, into *graph.Feed) error {
 // pixels writes the examples in numbers.
 func (o *Classify) pixels(t Task, b *data.Batch, x []float32) {
 	if b.Spec.Split != "train" || !o.Flip && o.Shift == 0 {
-		t.Pixels.Apply(x, b.Pixels)
+		t.See(x, b.Pixels)
 		return
 	}
+	seen := len(x) / b.N()
 	size, channels, h, w := b.Spec.Size(), b.Spec.Shape[0], b.Spec.Shape[1], b.Spec.Shape[2]
 	moved := make([]byte, size)
 	var r draw.Rand
@@ -142,7 +143,7 @@ func (o *Classify) pixels(t Task, b *data.Batch, x []float32) {
 				}
 			}
 		}
-		t.Pixels.Apply(x[i*size:(i+1)*size], moved)
+		t.See(x[i*seen:(i+1)*seen], moved)
 	}
 }
 
@@ -154,7 +155,7 @@ func (o *Classify) Build(t Task, s *graph.Scope) *G.Node {
 		s.Fail("%w", err)
 	}
 	k := target.Width()
-	x := s.Input("x", append([]int{t.Batch}, t.Spec.Shape...)...)                            // (B, …)
+	x := s.Input("x", append([]int{t.Batch}, t.Seen()...)...)                                // (B, …)
 	code := t.Encoder.Encode(s.In("encoder"), x)                                             // (B, D)
 	y := layers.Linear(s, "head", layers.Dropout(s.In("head"), code, float32(o.Dropout)), k) // (B, K)
 	s.Tap("answer", y)

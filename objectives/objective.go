@@ -33,6 +33,27 @@ type Task struct {
 	Unread bool
 }
 
+// Seen is the shape of what the encoder sees of an example.
+func (t Task) Seen() []int {
+	if t.Pixels.Lightness {
+		return []int{1, t.Spec.Shape[1], t.Spec.Shape[2]}
+	}
+	return t.Spec.Shape
+}
+
+// See makes of the bytes of n examples what the encoder sees of them, (n, Seen…).
+func (t Task) See(x []float32, pixels []byte) {
+	if !t.Pixels.Lightness {
+		t.Pixels.Apply(x, pixels)
+		return
+	}
+	size := t.Spec.Size()
+	plane := size / 3
+	for i := range len(pixels) / size {
+		lightness(x[i*plane:(i+1)*plane], pixels[i*size:(i+1)*size])
+	}
+}
+
 // An Objective is a pretext task.
 //
 // Check and Build are called from one goroutine. Prepare is called from the
@@ -55,6 +76,10 @@ type Objective interface {
 	// The encoder stands in the scope "encoder".
 	Build(t Task, s *graph.Scope) *G.Node
 }
+
+// A Colorless objective shows its encoder of pictures in colour the lightness alone
+// (Scaling.Lightness); whatever else the encoder is used for does so too.
+type Colorless interface{ Colorless() }
 
 // A Fitter is solved, not trained by gradient steps (PCA, k-means).
 type Fitter interface {
@@ -126,12 +151,12 @@ type Pictured interface {
 }
 
 // Encode builds the encoder alone on clean examples, for features: the input is
-// "x", (B, shape...), of words their numbers, and the code is tapped as "encoder/code", (B, D).
+// "x", (B, Seen...), of words their numbers, and the code is tapped as "encoder/code", (B, D).
 func Encode(t Task, s *graph.Scope) *G.Node {
 	if e, ok := t.Encoder.(nets.Worded); ok && t.Spec.Words != nil {
 		return e.EncodeWords(s.In("encoder"), s.Ints("x", t.Batch, t.Spec.Size()), t.Spec.Words.Len())
 	}
-	x := s.Input("x", append([]int{t.Batch}, t.Spec.Shape...)...)
+	x := s.Input("x", append([]int{t.Batch}, t.Seen()...)...)
 	return t.Encoder.Encode(s.In("encoder"), x)
 }
 
@@ -143,7 +168,7 @@ func PrepareClean(t Task, b *data.Batch, into *graph.Feed) error {
 		}
 		return nil
 	}
-	t.Pixels.Apply(into.F["x"], b.Pixels)
+	t.See(into.F["x"], b.Pixels)
 	return nil
 }
 

@@ -9,6 +9,9 @@ type Scaling struct {
 	Mean []float32
 	// Std is empty, or has one value a channel, repeated over (C, H, W).
 	Std []float32
+	// Lightness has an encoder see of a picture in colour its lightness alone, one
+	// channel, as (L − 50)/50 of CIE Lab: about −1 to 1. Mean and Std are empty then.
+	Lightness bool
 }
 
 // Apply converts n examples: src (n, C, H, W) bytes, dst the same in numbers.

@@ -111,7 +111,11 @@ func (t *Trainer) arrays() []checkpoints.Array {
 // without the training data.
 func scalingArrays(z objectives.Scaling) []checkpoints.Array {
 	var list []checkpoints.Array
-	for _, a := range []checkpoints.Array{{Name: "mean", F32: z.Mean}, {Name: "std", F32: z.Std}} {
+	lightness := []float32(nil)
+	if z.Lightness {
+		lightness = []float32{1}
+	}
+	for _, a := range []checkpoints.Array{{Name: "mean", F32: z.Mean}, {Name: "std", F32: z.Std}, {Name: "lightness", F32: lightness}} {
 		if len(a.F32) > 0 {
 			a.Shape = []int{len(a.F32)}
 			list = append(list, a)
@@ -129,6 +133,8 @@ func ScalingOf(s *checkpoints.Snapshot) objectives.Scaling {
 			z.Mean = a.F32
 		case "std":
 			z.Std = a.F32
+		case "lightness":
+			z.Lightness = true
 		}
 	}
 	return z

@@ -31,6 +31,7 @@ var workloads = []struct {
 	{"ae-mlp", 1000},
 	{"ae-linear", 6000},
 	{"ae-conv", 150},
+	{"color", 40},
 }
 
 // warmUp is the number of steps before the clock starts: the first ones allocate.

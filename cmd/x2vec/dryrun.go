@@ -33,7 +33,7 @@ func dryRun(c *cobra.Command, f *job.File) error {
 	}
 	fmt.Fprintln(w)
 	fmt.Fprintf(w, "model      %s trained values in %d arrays, a code of %d\n", humanize.Comma(int64(t.Params.Count())),
-		len(t.Params.Trained()), config.Task.Encoder.CodeSize(spec.Shape))
+		len(t.Params.Trained()), config.Task.Encoder.CodeSize(config.Task.Seen()))
 	for _, p := range t.Params.All() {
 		fmt.Fprintf(w, "             %-28s %v\n", p.Path, p.Shape)
 	}

@@ -54,8 +54,8 @@ type near struct {
 	bin int
 }
 
-// maxNear bounds K.
-const maxNear = 16
+// MaxNear is the most bins that can describe a colour.
+const MaxNear = 16
 
 // The cells cover [−cellBound, cellBound]²: all colours of sRGB, which reach from
 // −108 to 99.
@@ -69,8 +69,8 @@ const (
 // there are bins, sigma above 0.
 func NewSoftEncoder(bins []AB, k int, sigma float64) (*SoftEncoder, error) {
 	switch {
-	case k < 1 || k > min(maxNear, len(bins)):
-		return nil, fmt.Errorf("the nearest %d of %d bins: want 1 to %d", k, len(bins), min(maxNear, len(bins)))
+	case k < 1 || k > min(MaxNear, len(bins)):
+		return nil, fmt.Errorf("the nearest %d of %d bins: want 1 to %d", k, len(bins), min(MaxNear, len(bins)))
 	case !(sigma > 0) || math.IsInf(sigma, 0):
 		return nil, fmt.Errorf("sigma is %g, want more than 0", sigma)
 	}

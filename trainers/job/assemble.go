@@ -47,6 +47,7 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 	} else if task.Pixels, err = measure(train, f.Data.Normalize); err != nil {
 		return c, err
 	}
+	f.see(&task)
 	f.src.parts(f, task)
 	perEpoch := float64(train.Len()/f.Train.Batch) / float64(f.Optimizer.Accumulate)
 	steps := func(d Duration) int { return d.Steps(perEpoch, f.Train.Batch*f.Optimizer.Accumulate) }

@@ -361,7 +361,15 @@ func (f *File) task(shape []int) objectives.Task {
 	if f.Data.Normalize != "unit" {
 		t.Pixels.Mean = make([]float32, t.Spec.Size())
 	}
+	f.see(&t)
 	return t
+}
+
+// see sets what the objective has its encoder see of pictures in colour.
+func (f *File) see(t *objectives.Task) {
+	if _, ok := f.Objective.(objectives.Colorless); ok && t.Spec.Image() && t.Spec.Shape[0] == 3 {
+		t.Pixels.Lightness = true
+	}
 }
 
 // parts notes what encoder and objective say about the task. An objective may pass
@@ -369,7 +377,7 @@ func (f *File) task(shape []int) objectives.Task {
 func (s *source) parts(f *File, t objectives.Task) {
 	s.component("objective", f.Objective.Check(t))
 	before := slices.Clone(s.faults)
-	s.component("encoder", f.Encoder.Check(t.Spec.Shape))
+	s.component("encoder", f.Encoder.Check(t.Seen()))
 	found := s.faults[len(before):]
 	s.faults = before
 	for _, fault := range found {
