@@ -17,6 +17,9 @@ type Vocabulary struct {
 	Words  []string
 	Counts []int64 // in the training text
 	Total  int64   // sum of Counts
+	// Inside says which go on with the word that the token before them is part of; nil
+	// where each is a word.
+	Inside []bool
 
 	index map[string]int
 }

@@ -41,6 +41,7 @@ func readerFlags(f *pflag.FlagSet, o *readers.Options) {
 	f.StringVar(&o.Words, "words", "words", "text: how it is split: text8, words or whitespace")
 	f.IntVar(&o.MinCount, "min-count", 5, "text: leave out words that occur less often")
 	f.IntVar(&o.MaxWords, "max-words", 0, "text: keep the most frequent words only (0 = all)")
+	f.BoolVar(&o.Unknown, "unknown", false, "text: words that are not kept stand as [UNK], and are not left out")
 	f.IntVar(&o.Length, "length", 256, "text: words of an example")
 }
 
@@ -75,9 +76,9 @@ func openSplits(o readers.Options) (train, test data.Source, err error) {
 		return nil, nil, badRequest(err)
 	}
 	o.Split = "train"
-	train, err = readers.Open(o)
-	o.Split = "test"
-	test, terr := readers.Open(o)
+	ofTest := o
+	ofTest.Split = "test"
+	train, test, err, terr := readers.OpenSplits(o, ofTest)
 	switch {
 	case err != nil && terr != nil:
 		return nil, nil, err

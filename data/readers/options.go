@@ -36,11 +36,12 @@ type Options struct {
 
 	Resize    transforms.Fit // where Size changes the shape: crop (default) or stretch
 	OnDamaged string         // folder: refuse (default), skip, or keep (an error when it is read)
-	TestShare float64        // folder without split subfolders: the part that is test; 0 = 0.1
+	TestShare float64        // folder without split subfolders: the part that is test, 0 = 0.1; text: the end that is test, 0 = none
 
 	Words    string // text: one of text.Modes; empty = words
 	MinCount int    // text: words that occur less often are left out; 0 = 5
 	MaxWords int    // text: the most frequent words to keep; 0 = all
+	Unknown  bool   // text: words that are not kept stand as [UNK], and are not left out
 	Length   int    // text: words of an example; 0 = 256
 
 	// Warn is told what was accepted but should be known; nil = nobody.
@@ -134,7 +135,9 @@ func (o Options) Check() error {
 	if !slices.Contains([]string{"refuse", "skip", "keep"}, o.OnDamaged) {
 		faults.add("damaged: is %q, want \"refuse\" (stop and name the file), \"skip\" (name it and go on) or \"keep\" (an error when it is read)", o.OnDamaged)
 	}
-	if !(o.TestShare > 0 && o.TestShare < 1) {
+	if isText := slices.Contains(texts, o.Name); isText && !(o.TestShare >= 0 && o.TestShare < 1) {
+		faults.add("test share: is %g, want 0 (none) or more, and less than 1", o.TestShare)
+	} else if !isText && !(o.TestShare > 0 && o.TestShare < 1) {
 		faults.add("test share: is %g, want more than 0 and less than 1", o.TestShare)
 	}
 	if slices.Contains(texts, o.Name) {
@@ -171,7 +174,7 @@ func (o Options) withDefaults() Options {
 	if o.Channels == 0 {
 		o.Channels = 3
 	}
-	if o.TestShare == 0 {
+	if o.TestShare == 0 && !slices.Contains(texts, o.Name) {
 		o.TestShare = 0.1
 	}
 	return o
@@ -185,27 +188,50 @@ func Open(o Options) (data.Source, error) {
 		return nil, err
 	}
 	o = o.withDefaults()
-	for _, k := range openers() {
-		if k.name != o.Name {
-			continue
-		}
-		where := ""
-		if k.files {
-			var err error
-			if where, err = locate(o); err != nil {
-				return nil, err
-			}
-		}
-		src, err := k.open(where, o)
-		if err == nil && o.Size > 0 {
-			src, err = resize(src, o.Size, o.Resize)
-		}
-		if err != nil {
-			return nil, err
-		}
-		return data.Limit(src, o.Limit, o.Seed)
+	k, where, err := o.find()
+	if err != nil {
+		return nil, err
 	}
-	panic("readers: a name that Check accepts has no opener")
+	src, err := k.open(where, o)
+	if err == nil && o.Size > 0 {
+		src, err = resize(src, o.Size, o.Resize)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return data.Limit(src, o.Limit, o.Seed)
+}
+
+// find says who opens o, and where its files are.
+func (o Options) find() (k opener, where string, err error) {
+	all := openers()
+	k = all[slices.IndexFunc(all, func(k opener) bool { return k.name == o.Name })] // Check knows the name
+	if k.files {
+		where, err = locate(o)
+	}
+	return k, where, err
+}
+
+// OpenSplits opens the training and the test examples of one source. Both errors are
+// those of Open; a text is read once for both.
+func OpenSplits(o, forTest Options) (train, test data.Source, trainErr, testErr error) {
+	o, forTest = o.withDefaults(), forTest.withDefaults()
+	if !slices.Contains(texts, o.Name) || o.TestShare == 0 || o.Check() != nil {
+		train, trainErr = Open(o)
+		test, testErr = Open(forTest)
+		return train, test, trainErr, testErr
+	}
+	_, where, err := o.find()
+	if err != nil {
+		return nil, nil, err, err
+	}
+	a, b, err := readText(where, o)
+	if err != nil {
+		return nil, nil, err, err
+	}
+	train, trainErr = data.Limit(a, o.Limit, o.Seed)
+	test, testErr = data.Limit(b, forTest.Limit, forTest.Seed)
+	return train, test, trainErr, testErr
 }
 
 // faults collects everything that is wrong, so that it is told at once.

@@ -11,7 +11,7 @@ import (
 var texts = []string{"text", "builtin-text"}
 
 func (o Options) textOptions() text.Options {
-	t := text.Options{Split: o.Words, MinCount: o.MinCount, MaxWords: o.MaxWords, Length: o.Length}
+	t := text.Options{Split: o.Words, MinCount: o.MinCount, MaxWords: o.MaxWords, Unknown: o.Unknown, Length: o.Length}
 	if t.Split == "" {
 		t.Split = "words"
 	}
@@ -26,11 +26,35 @@ func (o Options) textOptions() text.Options {
 
 // openText reads a text; what words it has is found out on the way.
 func openText(where string, o Options) (data.Source, error) {
-	if o.Split == "test" {
-		return nil, absent(o.Name + ": all of a text is for training")
+	train, test, err := readText(where, o)
+	switch {
+	case err != nil:
+		return nil, err
+	case o.Split == "train":
+		return train, nil
+	case test == nil:
+		return nil, o.allTrains()
+	}
+	return test, nil
+}
+
+// allTrains is the error of a text no part of which is kept for tests.
+func (o Options) allTrains() error {
+	return absent(o.Name + ": all of the text is for training; a test share of 0.05 keeps its end for tests")
+}
+
+// readText gives both parts of a text; test is nil where all of it is for training.
+func readText(where string, o Options) (train, test *text.Corpus, err error) {
+	if o.TestShare == 0 && o.Split == "test" {
+		return nil, nil, o.allTrains()
 	}
 	if o.Name == "builtin-text" {
-		return text.Builtin(context.Background(), o.textOptions())
+		train, err = text.Builtin(context.Background(), o.textOptions())
+	} else {
+		train, err = text.Read(context.Background(), o.textOptions(), where)
 	}
-	return text.Read(context.Background(), o.textOptions(), where)
+	if err != nil || o.TestShare == 0 {
+		return train, nil, err
+	}
+	return train.Split(o.TestShare)
 }

@@ -26,6 +26,9 @@ type Options struct {
 	// Words is the vocabulary to use, in place of one that is counted: that of the
 	// run that a text is a test for. MinCount and MaxWords do not apply then.
 	Words *data.Vocabulary
+	// Unknown keeps the place of words that are not in the vocabulary: a word of its
+	// own, UnknownWord, stands for each. Without it they are left out.
+	Unknown bool
 	// Length is the number of words of an example; at least 1.
 	Length int
 	// Memory is how many bytes of word numbers are held in memory; beyond that they
@@ -65,14 +68,18 @@ const (
 	maxDistinct = 30_000_000
 )
 
-// A Corpus is a text as numbers of the words of its vocabulary; the words that
-// are not in it are left out, and their neighbours moved together. It is a
-// data.Source whose examples are runs of Length words.
+// UnknownWord stands for words that are not in the vocabulary.
+const UnknownWord = "[UNK]"
+
+// A Corpus is a text as numbers of the words of its vocabulary. Words that are not
+// in it are left out, and their neighbours moved together, unless Options.Unknown
+// keeps their place. It is a data.Source whose examples are runs of Length words.
 type Corpus struct {
-	spec   data.Spec
-	store  *store
-	length int
-	seen   int64 // words, those left out included
+	spec     data.Spec
+	store    *store
+	from, to int64 // the part of the store
+	length   int
+	seen     int64 // words of the whole text, those left out included
 }
 
 // Read makes the corpus of the texts that paths stand for; see Files.
@@ -107,10 +114,25 @@ func Read(ctx context.Context, o Options, paths ...string) (*Corpus, error) {
 func (c *Corpus) Spec() data.Spec { return c.spec }
 
 // Len implements data.Source: the last example may be shorter than the others.
-func (c *Corpus) Len() int { return int((c.store.n + int64(c.length) - 1) / int64(c.length)) }
+func (c *Corpus) Len() int { return int((c.to - c.from + int64(c.length) - 1) / int64(c.length)) }
+
+// Split cuts the last part of the text off for tests, share of it in whole examples;
+// both parts share the vocabulary and the memory. A text too short for an example of
+// each is refused.
+func (c *Corpus) Split(share float64) (train, test *Corpus, err error) {
+	total, length := c.to-c.from, int64(c.length)
+	cut := int64(float64(total)*(1-share)) / length * length
+	if cut < length || cut >= total {
+		return nil, nil, fmt.Errorf("%s: a share of %g of its %d words cannot be cut off in examples of %d words", c.spec.Name, share, total, c.length)
+	}
+	a, b := *c, *c
+	a.to, b.from = c.from+cut, c.from+cut
+	b.spec.Split = "test"
+	return &a, &b, nil
+}
 
 // Count is the number of words of the vocabulary in the text.
-func (c *Corpus) Count() int64 { return c.store.n }
+func (c *Corpus) Count() int64 { return c.to - c.from }
 
 // Seen is the number of words in the text, whether in the vocabulary or not.
 func (c *Corpus) Seen() int64 { return c.seen }
@@ -120,7 +142,11 @@ func (c *Corpus) Close() error { return c.store.close() }
 
 // Read implements data.Source.
 func (c *Corpus) Read(index int, into *data.Example) error {
-	n, err := c.store.read(into.Tokens[:c.length], int64(index)*int64(c.length))
+	if err := data.InRange(index, c.Len()); err != nil {
+		return err
+	}
+	at := c.from + int64(index)*int64(c.length)
+	n, err := c.store.read(into.Tokens[:min(int64(c.length), c.to-at)], at)
 	for i := n; i < c.length; i++ {
 		into.Tokens[i] = -1
 	}
@@ -134,8 +160,8 @@ func (c *Corpus) Checksum() (string, error) {
 		fmt.Fprintf(h, "%s\t%d\n", w, c.spec.Words.Counts[i])
 	}
 	piece, bytes := make([]int32, 1<<14), make([]byte, 0, 4<<14)
-	for at := int64(0); at < c.store.n; {
-		n, err := c.store.read(piece, at)
+	for at := c.from; at < c.to; {
+		n, err := c.store.read(piece[:min(int64(len(piece)), c.to-at)], at)
 		if err != nil {
 			return "", err
 		}
@@ -220,6 +246,9 @@ func (b *builder) add(word []byte) {
 	i, ok := b.number[string(word)]
 	if !ok {
 		if b.o.Words != nil {
+			if u, ok := b.number[UnknownWord]; ok && b.o.Unknown {
+				b.keep(u)
+			}
 			return
 		}
 		if b.live >= b.limit {
@@ -234,6 +263,10 @@ func (b *builder) add(word []byte) {
 		b.number[string(word)] = i
 		b.live++
 	}
+	b.keep(i)
+}
+
+func (b *builder) keep(i int32) {
 	b.counts[i]++
 	if err := b.store.add(i); err != nil && b.err == nil {
 		b.err = err
@@ -267,9 +300,13 @@ func (b *builder) finish(name string) (*Corpus, error) {
 			return nil, fmt.Errorf("of its %d words, %d different ones occur %d times or more; want at least 2; a lower min_count may help",
 				b.seen, words.Len(), b.o.MinCount)
 		}
+		unknown, ok := words.Find(UnknownWord)
+		if !ok {
+			unknown = -1
+		}
 		final := make([]int32, len(b.counts))
 		for i := range final {
-			final[i] = -1
+			final[i] = int32(unknown)
 		}
 		for w, i := range b.number {
 			if n, ok := words.Find(w); ok {
@@ -286,7 +323,7 @@ func (b *builder) finish(name string) (*Corpus, error) {
 	}
 	return &Corpus{
 		spec:  data.Spec{Name: name, Split: "train", Shape: []int{b.o.Length}, Words: words},
-		store: b.store, length: b.o.Length, seen: b.seen,
+		store: b.store, to: b.store.n, length: b.o.Length, seen: b.seen,
 	}, b.store.flush()
 }
 
@@ -302,6 +339,10 @@ func (b *builder) vocabulary() *data.Vocabulary {
 	v := data.NewVocabulary(words, counts)
 	if n := b.o.MaxWords; n > 0 && v.Len() > n {
 		v = data.NewVocabulary(v.Words[:n], v.Counts[:n])
+	}
+	if _, there := v.Find(UnknownWord); b.o.Unknown && !there {
+		// At least once, so that a run knows what a new word is.
+		v = data.NewVocabulary(append(v.Words, UnknownWord), append(v.Counts, max(1, b.seen-v.Total)))
 	}
 	return v
 }

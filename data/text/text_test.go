@@ -350,3 +350,100 @@ func TestBuiltin(t *testing.T) {
 		t.Errorf("begins with %q", got)
 	}
 }
+
+// Words outside the vocabulary keep their place as one word, also where the
+// vocabulary is given.
+func TestUnknown(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t")
+	if err := os.WriteFile(path, []byte("a b a rare c a b odd"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Read(context.Background(), Options{Split: "words", MinCount: 2, Unknown: true, Length: 8}, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := c.Spec().Words
+	if got, want := fmt.Sprint(v.Words, v.Counts), "[[UNK] a b] [3 3 2]"; got != want {
+		t.Errorf("vocabulary is %s, want %s", got, want)
+	}
+	want := "[1 2 1 0 0 1 2 0]"
+	read := func(c *Corpus) string {
+		e := data.Example{Tokens: make([]int32, 8)}
+		if err := c.Read(0, &e); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(e.Tokens)
+	}
+	if got := read(c); got != want {
+		t.Errorf("tokens are %s, want %s", got, want)
+	}
+	again, err := Read(context.Background(), Options{Split: "words", MinCount: 1, Words: v, Unknown: true, Length: 8}, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := read(again); got != want {
+		t.Errorf("with the vocabulary given, tokens are %s, want %s", got, want)
+	}
+	c, err = Read(context.Background(), Options{Split: "words", MinCount: 1, Unknown: true, Length: 8}, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := c.Spec().Words; v.Counts[v.Len()-1] != 1 || !slices.Contains(v.Words, UnknownWord) {
+		t.Errorf("where all words are known, the vocabulary is %v", v.Words)
+	}
+}
+
+// The end of a text is for tests: both parts together are the whole.
+func TestCorpusSplit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t")
+	if err := os.WriteFile(path, []byte(strings.Repeat("a b c d e f g ", 15)), 0o666); err != nil { // 105 words
+		t.Fatal(err)
+	}
+	c, err := Read(context.Background(), Options{Split: "words", MinCount: 1, Length: 10}, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := func(c *Corpus) (list []int32) {
+		for i := range c.Len() {
+			e := data.Example{Tokens: make([]int32, 10)}
+			if err := c.Read(i, &e); err != nil {
+				t.Fatal(err)
+			}
+			for _, w := range e.Tokens {
+				if w >= 0 {
+					list = append(list, w)
+				}
+			}
+		}
+		return list
+	}
+	train, test, err := c.Split(0.3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if train.Len() != 7 || test.Len() != 4 || train.Count() != 70 || test.Count() != 35 || test.Spec().Split != "test" {
+		t.Errorf("%d and %d examples, %d and %d words, split %q", train.Len(), test.Len(), train.Count(), test.Count(), test.Spec().Split)
+	}
+	if !slices.Equal(append(all(train), all(test)...), all(c)) {
+		t.Error("the parts are not the whole")
+	}
+	if err := train.Read(7, &data.Example{Tokens: make([]int32, 10)}); err == nil {
+		t.Error("the training part gives an example of the test part")
+	}
+	sums := map[string]bool{}
+	for _, c := range []*Corpus{c, train, test} {
+		sum, err := c.Checksum()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums[sum] = true
+	}
+	if len(sums) != 3 {
+		t.Errorf("%d checksums of three texts", len(sums))
+	}
+	for _, share := range []float64{0.001, 0.95, 1} {
+		if _, _, err := c.Split(share); (err != nil) != (share > 0.9) {
+			t.Errorf("share %g: %v", share, err)
+		}
+	}
+}

@@ -86,3 +86,14 @@ func Accuracy(s *graph.Scope, logits, targets *G.Node) *G.Node {
 func WeightedSum(s *graph.Scope, weights []float32, x ...*G.Node) *G.Node {
 	return s.Apply(&ops.WeightedSum{Weights: weights}, x...) // ()
 }
+
+// LinearCrossEntropy is the softmax cross-entropy of x Wᵀ + b, averaged over the rows
+// that have a target: x is (..., D), weight (C, D), bias (C), the targets integers
+// below C, (...), negative ones for none. right is the share of those rows whose
+// target has the largest logit. Both are scalars. It needs less memory and time than
+// Linear and CrossEntropy where the classes are many.
+func LinearCrossEntropy(s *graph.Scope, x, weight, bias, targets *G.Node) (loss, right *G.Node) {
+	k := &ops.LinearCrossEntropy{}
+	loss = s.Apply(k, x, weight, bias, targets) // ()
+	return loss, s.Apply(&ops.Hits{Of: k}, loss) // ()
+}

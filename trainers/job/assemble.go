@@ -20,12 +20,11 @@ import (
 // measured as the file asks. warn is told what is accepted but should be known.
 func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainers.Config, error) {
 	var c trainers.Config
-	train, err := readers.Open(f.Data.options("train", warn))
+	train, test, err, missing := readers.OpenSplits(f.Data.options("train", warn), f.Data.options("test", warn))
 	if err != nil {
 		return c, err
 	}
-	test, err := readers.Open(f.Data.options("test", warn))
-	switch {
+	switch err = missing; {
 	case errors.Is(err, fs.ErrNotExist):
 		warn(fmt.Sprintf("no test examples, so nothing is evaluated: %v", err))
 		test = nil

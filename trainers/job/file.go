@@ -54,11 +54,12 @@ type Data struct {
 	Count     int     `toml:"count"`      // shapes, synthetic: training examples
 	Resize    string  `toml:"resize"`     // folder: crop or stretch
 	Damaged   string  `toml:"damaged"`    // folder: refuse, skip or keep
-	TestShare float64 `toml:"test_share"` // folder without splits: part that is test
+	TestShare float64 `toml:"test_share"` // folder without splits: part that is test; text: its end that is
 	Normalize string  `toml:"normalize"`  // one of normalizations
 	Words     string  `toml:"words"`      // text: how it is split: text8, words or whitespace
 	MinCount  int     `toml:"min_count"`  // text: words that occur less often are left out
 	MaxWords  int     `toml:"max_words"`  // text: the most frequent words to keep; 0 = all
+	Unknown   bool    `toml:"unknown"`    // text: words that are not kept stand as [UNK], and are not left out
 	Length    int     `toml:"length"`     // text: words of an example
 }
 
@@ -76,8 +77,8 @@ func dataKeys(name string) []string {
 	}
 	switch name {
 	case "text", "builtin-text":
-		keys = slices.DeleteFunc(keys, func(k string) bool { return k == "normalize" || k == "test_limit" || k == "size" })
-		keys = append(keys, "words", "min_count", "max_words", "length")
+		keys = slices.DeleteFunc(keys, func(k string) bool { return k == "normalize" || k == "size" })
+		keys = append(keys, "words", "min_count", "max_words", "unknown", "length", "test_share")
 	case "emnist":
 		keys = append(keys, "variant", "as_stored")
 	case "cifar100":
@@ -90,12 +91,15 @@ func dataKeys(name string) []string {
 	return keys
 }
 
+// isText reports whether the examples are words.
+func (d Data) isText() bool { return d.Source == "text" || d.Source == "builtin-text" }
+
 // options are those of one split.
 func (d Data) options(split string, warn func(string)) readers.Options {
 	o := readers.Options{Name: d.Source, Path: d.Path, Split: split, Limit: d.Limit, Seed: d.Seed,
 		Variant: d.Variant, AsStored: d.AsStored, Size: d.Size, Channels: d.Channels, Count: d.Count,
 		Resize: transforms.Fit(d.Resize), OnDamaged: d.Damaged, TestShare: d.TestShare,
-		Words: d.Words, MinCount: d.MinCount, MaxWords: d.MaxWords, Length: d.Length, Warn: warn}
+		Words: d.Words, MinCount: d.MinCount, MaxWords: d.MaxWords, Unknown: d.Unknown, Length: d.Length, Warn: warn}
 	if split == "test" {
 		o.Limit, o.Count = d.TestLimit, 0
 	}
@@ -282,6 +286,9 @@ func (f *File) choose(s *source) {
 		return name
 	}
 	f.Data.Source = pick("data", "source", f.Data.Source, readers.Names())
+	if f.Data.isText() {
+		f.Data.TestShare = 0
+	}
 	if f.encoderType = pick("encoder", "type", "mlp", nets.Names()); f.encoderType != "" {
 		f.Encoder, _ = nets.New(f.encoderType)
 	}
