@@ -85,40 +85,47 @@ func TestGoldenMAE(t *testing.T) {
 				}
 				continue
 			}
-			s := c.Optimizer(name)
-			opts, err := optim.Default(s.Type)
-			if err != nil {
-				t.Fatal(err)
-			}
-			opts.WeightDecay = s.WeightDecay
-			if s.Type == "sgd" {
-				opts.Momentum, opts.Dampening, opts.Nesterov = s.Momentum, s.Dampening, s.Nesterov
-			} else {
-				opts.Betas, opts.Eps = [2]float64{s.Beta1, s.Beta2}, s.Eps
-			}
-			var params []optim.Param
-			for _, w := range ps.Trained() {
-				params = append(params, optim.Param{Path: w.Path, Shape: w.Shape, W: w.Data, Decay: true})
-			}
-			opt, err := optim.New(opts, params)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for step := 1; step <= 3; step++ {
-				for i, g := range p.Gradients() {
-					params[i].G = g.Data
-				}
-				opt.Step(params, float32(s.LR), 1)
-				if err := p.Run(feed, step); err != nil {
-					t.Fatal(err)
-				}
-			}
-			c.Check(name+"3.loss", []float32{p.Loss()})
-			for _, w := range ps.Trained() {
-				c.Check(name+"3.w."+maeNames.Replace(w.Path), w.Data)
-			}
+			trainedGolden(t, c, name, ps, p, feed, maeNames.Replace)
 		}
 	})
+}
+
+// trainedGolden takes three steps of a case's optimizer and holds loss and weights
+// against the case's, which rename finds by path.
+func trainedGolden(t *testing.T, c *golden.Case, name string, ps *graph.Params, p *graph.Program, feed *graph.Feed, rename func(string) string) {
+	t.Helper()
+	s := c.Optimizer(name)
+	opts, err := optim.Default(s.Type)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.WeightDecay = s.WeightDecay
+	if s.Type == "sgd" {
+		opts.Momentum, opts.Dampening, opts.Nesterov = s.Momentum, s.Dampening, s.Nesterov
+	} else {
+		opts.Betas, opts.Eps = [2]float64{s.Beta1, s.Beta2}, s.Eps
+	}
+	var params []optim.Param
+	for _, w := range ps.Trained() {
+		params = append(params, optim.Param{Path: w.Path, Shape: w.Shape, W: w.Data, Decay: true})
+	}
+	opt, err := optim.New(opts, params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for step := 1; step <= 3; step++ {
+		for i, g := range p.Gradients() {
+			params[i].G = g.Data
+		}
+		opt.Step(params, float32(s.LR), 1)
+		if err := p.Run(feed, step); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Check(name+"3.loss", []float32{p.Loss()})
+	for _, w := range ps.Trained() {
+		c.Check(name+"3.w."+rename(w.Path), w.Data)
+	}
 }
 
 // feedMAE makes the inputs from a case's patches and its order of them.
