@@ -32,6 +32,8 @@ var workloads = []struct {
 	{"ae-linear", 6000},
 	{"ae-conv", 150},
 	{"color", 40},
+	{"mlm", 60},
+	{"skipgram", 8000},
 }
 
 // warmUp is the number of steps before the clock starts: the first ones allocate.
@@ -41,6 +43,7 @@ const warmUp = 3
 type benchResult struct {
 	Workload   string  `json:"workload"`
 	SamplesPer float64 `json:"samples_per_s"`
+	WordsPer   float64 `json:"words_per_s,omitempty"` // of texts: words of the vocabulary
 	Steps      int     `json:"steps"`
 	Threads    int     `json:"threads"`
 	Batch      int     `json:"batch"`
@@ -90,6 +93,9 @@ Workloads: ` + strings.Join(names, ", "),
 				return badRequest(fmt.Errorf("--steps is %d, want more than %d: the first %d are not timed", steps, warmUp, warmUp))
 			}
 			sets := []string{fmt.Sprintf("train.duration=%d", steps)}
+			if args[0] == "mlm" { // the rate rises in the first twentieth of the steps
+				sets = append(sets, fmt.Sprintf("schedule.warmup=%d", max(1, steps/20)))
+			}
 			if c.Flags().Changed("batch") {
 				sets = append(sets, fmt.Sprintf("train.batch=%d", o.batch))
 			}
@@ -116,8 +122,12 @@ Workloads: ` + strings.Join(names, ", "),
 			if o.json {
 				return json.NewEncoder(c.OutOrStdout()).Encode(r)
 			}
-			fmt.Fprintf(c.OutOrStdout(), "%s: %s samples/s (%d steps of %d on %s in %.2f s, %.2f s of processor time; %d threads, %s); loss %.6f; peak memory %.0f MB\n",
-				r.Workload, humanize.CommafWithDigits(r.SamplesPer, 0), r.Steps, r.Batch, r.Data, r.Seconds, r.CPUSeconds, r.Threads, r.BLAS, r.FinalLoss, r.PeakRSSMB)
+			rate := humanize.CommafWithDigits(r.SamplesPer, 0) + " samples/s"
+			if r.WordsPer > 0 {
+				rate += ", " + humanize.CommafWithDigits(r.WordsPer, 0) + " words/s"
+			}
+			fmt.Fprintf(c.OutOrStdout(), "%s: %s (%d steps of %d on %s in %.2f s, %.2f s of processor time; %d threads, %s); loss %.6f; peak memory %.0f MB\n",
+				r.Workload, rate, r.Steps, r.Batch, r.Data, r.Seconds, r.CPUSeconds, r.Threads, r.BLAS, r.FinalLoss, r.PeakRSSMB)
 			return nil
 		},
 	}
@@ -177,6 +187,7 @@ func benchConfig(name string, sets []string, folder string) (trainers.Config, er
 // standIns are settings that make random data of the shape and size of a set.
 var standIns = map[string][]string{
 	"mnist":   {"data.source=synthetic", "data.size=28", "data.channels=1", "data.count=60000"},
+	"text":    {"data.source=builtin-text"},
 	"cifar10": {"data.source=synthetic", "data.size=32", "data.channels=3", "data.count=50000"},
 }
 
@@ -213,6 +224,9 @@ func bench(ctx context.Context, config trainers.Config) (*benchResult, error) {
 		Steps: t.Steps, Batch: config.Task.Batch, BLAS: blas.Name(), Data: config.Task.Spec.Name,
 		SamplesPer: rounded(float64((t.Steps-warmUp)*config.Task.Batch*max(1, config.Optimizer.Accumulate))/seconds, 1),
 		PeakRSSMB:  rounded(peakRSS(), 1), Seconds: rounded(seconds, 3), CPUSeconds: rounded((cpuTime() - cpu).Seconds(), 3),
+	}
+	if spec := config.Task.Spec; spec.Words != nil {
+		r.WordsPer = rounded(r.SamplesPer*float64(spec.Size()), 0)
 	}
 	for _, l := range losses {
 		r.FinalLoss += l / float64(len(losses))

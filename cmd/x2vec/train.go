@@ -138,6 +138,9 @@ func (o *trainFlags) dataSets(f *job.File, sets []string) ([]string, error) {
 	if info, err := os.Stat(named); err == nil && info.IsDir() {
 		return append(sets, "data.path="+named), nil
 	}
+	if f.Data.Source == "builtin-text" {
+		return append(sets, "data.source=text", "data.path="+o.data), nil
+	}
 	for _, k := range readers.Kinds() {
 		if k.Name == f.Data.Source && !k.Files {
 			found, err := readers.Detect(o.data)

@@ -43,7 +43,7 @@ var fetched = []string{"mnist", "fashion-mnist", "kmnist", "cifar10", "cifar100"
 func locate(o Options) (string, error) {
 	if o.Name == "text" {
 		if o.Path == "" {
-			return "", errors.New("path: is empty, want a text, or a folder of texts")
+			return "", absent("path: is empty, want a text, or a folder of texts")
 		}
 		return o.Path, nil // its reader says all else
 	}
