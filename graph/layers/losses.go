@@ -94,6 +94,6 @@ func WeightedSum(s *graph.Scope, weights []float32, x ...*G.Node) *G.Node {
 // Linear and CrossEntropy where the classes are many.
 func LinearCrossEntropy(s *graph.Scope, x, weight, bias, targets *G.Node) (loss, right *G.Node) {
 	k := &ops.LinearCrossEntropy{}
-	loss = s.Apply(k, x, weight, bias, targets) // ()
+	loss = s.Apply(k, x, weight, bias, targets)  // ()
 	return loss, s.Apply(&ops.Hits{Of: k}, loss) // ()
 }
