@@ -109,7 +109,15 @@ func readHolder(path string) (h Holder) {
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.NewSectionReader(f, holderAt, maxHolder))
-	if err != nil || json.Unmarshal(text, &h) != nil {
+	if err != nil {
+		return Holder{}
+	}
+	return parseHolder(text)
+}
+
+// parseHolder reads what write wrote; it is zero where that is something else.
+func parseHolder(text []byte) (h Holder) {
+	if json.Unmarshal(text, &h) != nil {
 		return Holder{}
 	}
 	h.Host = printable(h.Host)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"time"
 
@@ -13,17 +14,18 @@ import (
 	"x2vec/objectives"
 	"x2vec/trainers/report"
 	"x2vec/trainers/runlog"
+	"x2vec/trainers/runs"
 )
 
 // The files of a run's folder.
 const (
-	RunFile        = "run.toml"
-	MetricsFile    = "metrics.jsonl"
+	RunFile        = runs.RunFile
+	MetricsFile    = runs.MetricsFile
 	LogFile        = "run.log"
 	ReportFile     = "report.html"
 	CheckpointsDir = "checkpoints"
-	SamplesDir     = "samples"
-	EvalsDir       = "evals"
+	SamplesDir     = runs.SamplesDir
+	EvalsDir       = runs.EvalsDir
 )
 
 // A Run is a trainer at work in a folder, which holds all its state: what is not
@@ -123,7 +125,12 @@ func (r *Run) Do(ctx context.Context) (err error) {
 	if r.saved >= 0 {
 		kind = "resume"
 	}
-	if err := r.event(kind, r.Environment); err != nil {
+	began := maps.Clone(r.Environment)
+	if began == nil {
+		began = map[string]any{}
+	}
+	began["steps"] = r.Steps
+	if err := r.event(kind, began); err != nil {
 		return err
 	}
 	if err := r.train(ctx); err != nil {
@@ -207,7 +214,9 @@ func (r *Run) stopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil && (errors.Is(err, context.Cause(ctx)) || errors.Is(err, ctx.Err())) && saved == nil {
 		err = &Interrupted{r.Folder, r.Step, context.Cause(ctx)}
 	}
-	return errors.Join(err, saved, r.event("stop", map[string]any{"reason": err.Error()}), r.report())
+	var interrupted *Interrupted
+	stop := map[string]any{"reason": err.Error(), "saved": errors.As(err, &interrupted)}
+	return errors.Join(err, saved, r.event("stop", stop), r.report())
 }
 
 // save keeps the state as it stands, unless that is done already.
@@ -237,5 +246,5 @@ func (r *Run) save() error {
 	}
 	r.paused += time.Since(began)
 	r.Log.Debugf("checkpoint of step %d saved in %v; removed %v", r.Step, time.Since(began).Round(time.Millisecond), removed)
-	return r.event("checkpoint", map[string]any{"seconds": time.Since(began).Seconds()})
+	return r.event("checkpoint", map[string]any{"seconds": time.Since(began).Seconds(), "steps": r.Steps})
 }

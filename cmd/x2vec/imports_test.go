@@ -29,8 +29,9 @@ var mayImport = map[string]string{
 	"trainers/optim":   "checkpoints graph/ops",
 	"trainers/runlog":  "checkpoints",
 	"trainers/eval":    "checkpoints data graph/ops objectives",
-	"trainers/report":  "checkpoints trainers/eval trainers/runlog",
-	"trainers":         "checkpoints data graph objectives trainers/eval trainers/optim trainers/report trainers/runlog",
+	"trainers/runs":    "checkpoints trainers/eval trainers/runlog",
+	"trainers/report":  "checkpoints trainers/eval trainers/runlog trainers/runs",
+	"trainers":         "checkpoints data graph objectives trainers/eval trainers/optim trainers/report trainers/runlog trainers/runs",
 	"trainers/job":     "checkpoints data graph objectives trainers",
 	"cmd":              "checkpoints data graph objectives trainers",
 	"graph/ops/asmgen": "graph/ops/asmgen", // a module of its own
@@ -39,7 +40,7 @@ var mayImport = map[string]string{
 // onlyIn says which folders may use a library from outside, by the beginning of its
 // path: run files, flags and logs stay at the top, graphs below the trainers.
 var onlyIn = map[string]string{
-	"github.com/BurntSushi/toml":   "trainers/job trainers/report",
+	"github.com/BurntSushi/toml":   "trainers/job trainers/runs cmd",
 	"github.com/spf13":             "cmd",
 	"github.com/schollz":           "cmd",
 	"golang.org/x/term":            "cmd",

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"strconv"
@@ -82,17 +83,30 @@ func Read(path string) (Result, error) {
 	if err != nil {
 		return Result{}, err // says the path itself
 	}
+	return read(f, path)
+}
+
+// ReadFrom is Read of a file in a folder.
+func ReadFrom(files fs.FS, name string) (Result, error) {
+	f, err := files.Open(name)
+	if err != nil {
+		return Result{}, err // says the name itself
+	}
+	return read(f, name)
+}
+
+func read(f fs.File, name string) (Result, error) {
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxResult+1))
 	if err != nil {
 		return Result{}, err
 	}
 	if len(b) > maxResult {
-		return Result{}, fmt.Errorf("%s: is larger than %d MB; not an evaluation of this program", path, maxResult>>20)
+		return Result{}, fmt.Errorf("%s: is larger than %d MB; not an evaluation of this program", name, maxResult>>20)
 	}
 	var r Result
 	if err := json.Unmarshal(b, &r); err != nil {
-		return Result{}, fmt.Errorf("%s: %w", path, err)
+		return Result{}, fmt.Errorf("%s: %w", name, err)
 	}
 	return r, nil
 }

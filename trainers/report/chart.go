@@ -4,16 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // A curve is one figure over the steps of a run, cut down to as many points as a
 // screen can show.
-type curve struct {
-	name   string
-	points []point
-}
+type curve struct{ points []point }
 
 // A point stands for the lines of a few neighbouring steps.
 type point struct {
@@ -21,30 +19,36 @@ type point struct {
 	mean, min, max float64
 }
 
-// A chart is a curve as it is drawn: once on a linear scale, once on a
-// logarithmic one, of which the page shows one at a time. Its plot is 1000 x 1000
-// units that the page stretches to whatever room there is; labels lie outside,
-// at percentages, so that they keep their size.
+// A chart is one figure of one run or of several, as it is drawn first; the page's
+// script draws it again when it is zoomed, smoothed or moves on. Its plot is
+// 1000 x 1000 units that the page stretches to whatever room there is; labels lie
+// outside, at percentages, so that they keep their size.
 type chart struct {
 	ID, Title, Unit string
 	Summary         string // what is to be seen, for those who cannot see it
-	Last            string // value at the end
-	Scales          []scale
-	Log             bool   // which scale is shown first
-	X               []tick // common to all scales
-	Points          string // JSON for the page's script: [[step, mean, min, max, x], …]
+	Last            string // value at the end, of a single run
+	X, Y            []tick
+	Log, CanLog     bool // the scale of Y, and whether it can be the other one
+	Lines           []line
+	Data            string // JSON for the page's script: a list of series
 	Wide            bool
 	Legend          string
 }
 
-// A scale is one way to draw the values.
-type scale struct {
-	Kind  string // "lin" or "log"
-	Line  string // SVG path of the means
+// A series is what one run has for a chart.
+type series struct {
+	name  string
+	class string // s0 to s7, its colour
+	curve        // of the log
+	dots  []point
+}
+
+// A line is a series as it is drawn.
+type line struct {
+	Class string
+	Path  string // SVG path of the means
 	Band  string // of the range from least to greatest; empty where there is none
 	Dots  string // of single values taken in evaluation; empty where there are none
-	Y     []tick
-	Shown bool
 }
 
 // A tick is a label at a place from 0 to 1000.
@@ -67,49 +71,84 @@ func (t tick) Anchor() string {
 	return "middle"
 }
 
-// newChart draws a curve, and the values of an evaluation as dots on the same
-// scale (dots may be empty). The main chart is a wide one, and logarithmic where
-// its values fall far. ok is false where there is nothing to draw.
-func newChart(id, title, unit string, c curve, dots curve, main bool) (ch chart, ok bool) {
-	c.points, dots.points = finite(c.points), finite(dots.points)
-	all := append(append([]point{}, c.points...), dots.points...)
-	if len(all) == 0 {
+// newChart draws what runs have for one figure. The main chart is a wide one, and
+// logarithmic where its values fall far. ok is false where there is nothing to draw.
+func newChart(id, title, unit string, all []series, main bool) (ch chart, ok bool) {
+	lo, hi := math.Inf(1), math.Inf(-1)
+	first, last := math.MaxInt, 0
+	var shown []series
+	for _, s := range all {
+		s.points, s.dots = finite(s.points), finite(s.dots)
+		for _, p := range slices.Concat(s.points, s.dots) {
+			lo, hi = min(lo, p.min), max(hi, p.max)
+			first, last = min(first, p.step), max(last, p.step)
+		}
+		if len(s.points)+len(s.dots) > 0 {
+			shown = append(shown, s)
+		}
+	}
+	if len(shown) == 0 {
 		return chart{}, false
 	}
-	lo, hi := math.Inf(1), math.Inf(-1)
-	first, last := all[0].step, all[0].step
-	for _, p := range all {
-		lo, hi = min(lo, p.min), max(hi, p.max)
-		first, last = min(first, p.step), max(last, p.step)
-	}
+	ch = chart{ID: id, Title: Label(title), Unit: unit, Wide: main, CanLog: lo > 0 && hi > lo*1.5}
+	ch.Log = ch.CanLog && main && hi > lo*20
 	x := func(step int) float64 {
 		if last == first {
 			return 500
 		}
 		return 1000 * float64(step-first) / float64(last-first)
 	}
-	ch = chart{ID: id, Title: label(title), Unit: unit, Wide: main}
 	for _, t := range linearTicks(float64(first), float64(last), 5) {
 		if t == math.Trunc(t) {
-			ch.X = append(ch.X, tick{int(math.Round(x(int(t)))), number(t)})
+			ch.X = append(ch.X, tick{int(math.Round(x(int(t)))), Number(t)})
 		}
 	}
-	ch.Scales = append(ch.Scales, drawLinear(c.points, dots.points, lo, hi, x))
-	if lo > 0 && hi > lo*1.5 {
-		ch.Log = main && hi > lo*20
-		ch.Scales = append(ch.Scales, drawLog(c.points, dots.points, lo, hi, x))
+	y, ticks := scaleOf(lo, hi, ch.Log)
+	for _, t := range ticks {
+		ch.Y = append(ch.Y, tick{int(math.Round(y(t))), Number(t)})
 	}
-	for i := range ch.Scales {
-		ch.Scales[i].Shown = (ch.Scales[i].Kind == "log") == ch.Log
+	var data []seriesData
+	var said []string
+	for _, s := range shown {
+		ch.Lines = append(ch.Lines, draw(s, len(all) == 1, x, y))
+		data = append(data, seriesData{s.name, s.class, rows(s.points), rows(s.dots)})
+		read := s.points // what the reader is told in numbers
+		if len(read) == 0 {
+			read = s.dots
+		}
+		ch.Last = withUnit(read[len(read)-1].mean, unit)
+		title := ch.Title
+		if len(all) > 1 {
+			title += " of " + s.name
+		}
+		said = append(said, summary(title, unit, read))
 	}
-	read := c.points // what the reader is told in numbers
-	if len(read) == 0 {
-		read = dots.points
+	if len(all) > 1 {
+		ch.Last = ""
 	}
-	ch.Points = pointsJSON(read, x)
-	ch.Last = withUnit(read[len(read)-1].mean, unit)
-	ch.Summary = summary(ch.Title, unit, read)
+	ch.Summary = strings.Join(said, ". ")
+	text, err := json.Marshal(data)
+	if err != nil { // only for values that finite has taken out
+		return chart{}, false
+	}
+	ch.Data = string(text)
 	return ch, true
+}
+
+// seriesData is a series for the page's script.
+type seriesData struct {
+	Name   string       `json:"name"`
+	Class  string       `json:"class"`
+	Points [][4]float64 `json:"points"` // step, mean, min, max
+	Dots   [][4]float64 `json:"dots"`
+}
+
+func rows(points []point) [][4]float64 {
+	rows := make([][4]float64, len(points))
+	for i, p := range points {
+		rows[i] = [4]float64{float64(p.step), digits(p.mean), digits(p.min), digits(p.max)}
+	}
+	return rows
 }
 
 func finite(points []point) []point {
@@ -126,7 +165,13 @@ func finite(points []point) []point {
 // difference of two is too.
 func ok(v float64) bool { return math.Abs(v) < 1e300 }
 
-func drawLinear(line, dots []point, lo, hi float64, x func(int) float64) scale {
+// scaleOf gives the place of a value between lo and hi, 1000 at the bottom, and the
+// values that get a label.
+func scaleOf(lo, hi float64, log bool) (y func(v float64) float64, ticks []float64) {
+	if log {
+		a, b := math.Log10(lo), math.Log10(hi)
+		return func(v float64) float64 { return 1000 - 1000*(math.Log10(max(v, lo))-a)/(b-a) }, logTicks(lo, hi)
+	}
 	if lo > 0 && lo < hi/2 {
 		lo = 0
 	}
@@ -134,42 +179,32 @@ func drawLinear(line, dots []point, lo, hi float64, x func(int) float64) scale {
 		pad := max(math.Abs(hi)/10, 1e-12)
 		lo, hi = lo-pad, hi+pad
 	}
-	y := func(v float64) float64 { return 1000 - 1000*(v-lo)/(hi-lo) }
-	return draw("lin", line, dots, linearTicks(lo, hi, 5), x, y)
+	return func(v float64) float64 { return 1000 - 1000*(v-lo)/(hi-lo) }, linearTicks(lo, hi, 5)
 }
 
-func drawLog(line, dots []point, lo, hi float64, x func(int) float64) scale {
-	a, b := math.Log10(lo), math.Log10(hi)
-	y := func(v float64) float64 { return 1000 - 1000*(math.Log10(max(v, lo))-a)/(b-a) }
-	return draw("log", line, dots, logTicks(lo, hi), x, y)
-}
-
-func draw(kind string, line, dots []point, ticks []float64, x func(int) float64, y func(float64) float64) scale {
-	s := scale{Kind: kind}
-	for _, t := range ticks {
-		s.Y = append(s.Y, tick{int(math.Round(y(t))), number(t)})
-	}
+func draw(s series, withBand bool, x func(int) float64, y func(float64) float64) line {
+	l := line{Class: s.class}
 	var path, upper strings.Builder
 	band := false
-	for i, p := range line {
+	for i, p := range s.points {
 		fmt.Fprintf(&path, "%c%.1f %.1f", "ML"[min(i, 1)], x(p.step), y(p.mean))
 		fmt.Fprintf(&upper, "%c%.1f %.1f", "ML"[min(i, 1)], x(p.step), y(p.max))
 		band = band || p.max > p.min
 	}
-	s.Line = path.String()
-	if len(line) == 1 { // a path of one place is drawn by its round ends alone
-		s.Line += "h0"
+	l.Path = path.String()
+	if len(s.points) == 1 { // a path of one place is drawn by its round ends alone
+		l.Path += "h0"
 	}
-	if band && len(line) > 1 {
-		for i := len(line) - 1; i >= 0; i-- {
-			fmt.Fprintf(&upper, "L%.1f %.1f", x(line[i].step), y(line[i].min))
+	if withBand && band && len(s.points) > 1 {
+		for _, p := range slices.Backward(s.points) {
+			fmt.Fprintf(&upper, "L%.1f %.1f", x(p.step), y(p.min))
 		}
-		s.Band = upper.String() + "Z"
+		l.Band = upper.String() + "Z"
 	}
-	for _, p := range dots {
-		s.Dots += fmt.Sprintf("M%.1f %.1fh0", x(p.step), y(p.mean))
+	for _, p := range s.dots {
+		l.Dots += fmt.Sprintf("M%.1f %.1fh0", x(p.step), y(p.mean))
 	}
-	return s
+	return l
 }
 
 // linearTicks are up to n+1 round values from lo to hi: multiples of 1, 2 or 5
@@ -220,18 +255,6 @@ func logTicks(lo, hi float64) []float64 {
 // digits3 keeps three significant ones.
 func digits3(v float64) float64 { return round(v, 3) }
 
-func pointsJSON(points []point, x func(int) float64) string {
-	rows := make([][5]float64, len(points))
-	for i, p := range points {
-		rows[i] = [5]float64{float64(p.step), digits(p.mean), digits(p.min), digits(p.max), math.Round(10*x(p.step)) / 10}
-	}
-	b, err := json.Marshal(rows)
-	if err != nil { // only for values that finite has taken out
-		return "[]"
-	}
-	return string(b)
-}
-
 // digits keeps five significant ones.
 func digits(v float64) float64 { return round(v, 5) }
 
@@ -252,9 +275,9 @@ func summary(title, unit string, points []point) string {
 		}
 	}
 	if len(points) == 1 {
-		return fmt.Sprintf("%s: %s at step %s", title, withUnit(a.mean, unit), number(float64(a.step)))
+		return fmt.Sprintf("%s: %s at step %s", title, withUnit(a.mean, unit), Number(float64(a.step)))
 	}
 	return fmt.Sprintf("%s over the steps: from %s at step %s to %s at step %s; lowest %s at step %s", title,
-		withUnit(a.mean, unit), number(float64(a.step)), withUnit(b.mean, unit), number(float64(b.step)),
-		withUnit(best.mean, unit), number(float64(best.step)))
+		withUnit(a.mean, unit), Number(float64(a.step)), withUnit(b.mean, unit), Number(float64(b.step)),
+		withUnit(best.mean, unit), Number(float64(best.step)))
 }

@@ -42,45 +42,58 @@ func TestTicks(t *testing.T) {
 
 func near(a, b float64) bool { return math.Abs(a-b) <= 1e-9*math.Max(math.Abs(a), math.Abs(b)) }
 
+// one is a single run's series.
+func one(points, dots []point) []series {
+	return []series{{name: "a", class: "s0", curve: curve{points}, dots: dots}}
+}
+
 func TestChart(t *testing.T) {
-	c := curve{"loss", []point{{0, 8, 4, 16}, {50, 2, 1, 4}, {100, 1, 1, 1}}}
-	ch, ok := newChart("loss", "loss", "", c, curve{"test loss", []point{{100, 1, 1, 1}}}, true)
-	if !ok || len(ch.Scales) != 2 {
-		t.Fatalf("chart: %v, %d scales", ok, len(ch.Scales))
+	ch, ok := newChart("loss", "loss", "", one([]point{{0, 8, 4, 16}, {50, 2, 1, 4}, {100, 1, 1, 1}}, []point{{100, 1, 1, 1}}), true)
+	if !ok || len(ch.Lines) != 1 || ch.Log || !ch.CanLog {
+		t.Fatalf("chart: %v, %+v", ok, ch)
 	}
-	lin, log := ch.Scales[0], ch.Scales[1]
-	if lin.Line != "M0.0 500.0L500.0 875.0L1000.0 937.5" { // 0 to 16
-		t.Errorf("linear line %s", lin.Line)
+	l := ch.Lines[0]
+	if l.Path != "M0.0 500.0L500.0 875.0L1000.0 937.5" { // 0 to 16
+		t.Errorf("linear line %s", l.Path)
 	}
-	if log.Line != "M0.0 250.0L500.0 750.0L1000.0 1000.0" { // 1 to 16
-		t.Errorf("logarithmic line %s", log.Line)
+	if want := "M0.0 0.0L500.0 750.0L1000.0 937.5L1000.0 937.5L500.0 937.5L0.0 750.0Z"; l.Band != want {
+		t.Errorf("band %s, want %s", l.Band, want)
 	}
-	if want := "M0.0 0.0L500.0 500.0L1000.0 1000.0L1000.0 1000.0L500.0 1000.0L0.0 500.0Z"; log.Band != want {
-		t.Errorf("band %s, want %s", log.Band, want)
+	if l.Dots != "M1000.0 937.5h0" {
+		t.Errorf("dots %s", l.Dots)
 	}
-	if log.Dots != "M1000.0 1000.0h0" {
-		t.Errorf("dots %s", log.Dots)
-	}
-	var points [][]float64
-	if err := json.Unmarshal([]byte(ch.Points), &points); err != nil || len(points) != 3 || !slices.Equal(points[1], []float64{50, 2, 1, 4, 500}) {
-		t.Errorf("points %s, %v", ch.Points, err)
+	var data []seriesData
+	if err := json.Unmarshal([]byte(ch.Data), &data); err != nil || len(data) != 1 || len(data[0].Points) != 3 || data[0].Points[1] != [4]float64{50, 2, 1, 4} {
+		t.Errorf("data %s, %v", ch.Data, err)
 	}
 	if want := "Loss over the steps: from 8 at step 0 to 1 at step 100; lowest 1 at step 100"; ch.Summary != want {
 		t.Errorf("summary %q, want %q", ch.Summary, want)
 	}
+	// From 1 to 100 the main chart is logarithmic.
+	log, _ := newChart("loss", "loss", "", one([]point{{0, 100, 100, 100}, {50, 10, 10, 10}, {100, 1, 1, 1}}, nil), true)
+	if !log.Log || log.Lines[0].Path != "M0.0 0.0L500.0 500.0L1000.0 1000.0" {
+		t.Errorf("logarithmic line %+v", log)
+	}
 
-	if _, ok := newChart("x", "x", "", curve{}, curve{}, false); ok {
+	if _, ok := newChart("x", "x", "", one(nil, nil), false); ok {
 		t.Error("nothing is drawn")
 	}
-	if _, ok := newChart("x", "x", "", curve{"x", []point{{1, math.NaN(), math.NaN(), math.NaN()}}}, curve{}, false); ok {
+	if _, ok := newChart("x", "x", "", one([]point{{1, math.NaN(), math.NaN(), math.NaN()}}, nil), false); ok {
 		t.Error("what is not a number is drawn")
 	}
-	flat, ok := newChart("x", "x", "s", curve{"x", []point{{3, 2, 2, 2}}}, curve{}, false)
-	if !ok || len(flat.Scales) != 1 || flat.Scales[0].Line != "M500.0 500.0h0" || flat.Last != "2 s" {
+	flat, ok := newChart("x", "x", "s", one([]point{{3, 2, 2, 2}}, nil), false)
+	if !ok || flat.CanLog || flat.Lines[0].Path != "M500.0 500.0h0" || flat.Last != "2 s" {
 		t.Errorf("a single point: %+v", flat)
 	}
-	if neg, _ := newChart("x", "x", "", curve{"x", []point{{0, -1, -1, -1}, {1, 5, 5, 5}}}, curve{}, true); len(neg.Scales) != 1 {
+	if neg, _ := newChart("x", "x", "", one([]point{{0, -1, -1, -1}, {1, 5, 5, 5}}, nil), true); neg.CanLog {
 		t.Error("negative values have a logarithmic scale")
+	}
+
+	two, ok := newChart("x", "x", "", append(one([]point{{0, 0, 0, 0}, {10, 10, 5, 15}}, nil),
+		series{name: "b", class: "s1", curve: curve{[]point{{0, 5, 5, 5}, {20, 20, 20, 20}}}}), false)
+	if !ok || len(two.Lines) != 2 || two.Lines[0].Path != "M0.0 1000.0L500.0 500.0" || two.Lines[1].Class != "s1" || two.Lines[0].Band != "" ||
+		two.Lines[1].Path != "M0.0 750.0L1000.0 0.0" || !strings.Contains(two.Summary, "X of b over the steps") {
+		t.Errorf("two runs: %+v", two)
 	}
 }
 
@@ -89,24 +102,24 @@ func TestNumbers(t *testing.T) {
 		0: "0", 12345: "12,345", 0.0081712: "0.008171", 1.25e-7: "1.25e-07", 43210.9: "43,211", 28.314159: "28.31",
 		math.Inf(1): "Inf", math.Inf(-1): "-Inf", -0.5: "-0.5", 3e12: "3e+12",
 	} {
-		if got := number(v); got != want {
+		if got := Number(v); got != want {
 			t.Errorf("%v is written %q, want %q", v, got, want)
 		}
 	}
 	for v, want := range map[float64]string{1.23: "1.2 s", 42: "42 s", 192: "3 min 12 s", 7500: "2 h 5 min", -1: "unknown"} {
-		if got := duration(v); got != want {
+		if got := Duration(v); got != want {
 			t.Errorf("%g seconds are %q, want %q", v, got, want)
 		}
 	}
 	for name, want := range map[string]string{"kNN accuracy": "kNN accuracy", "test loss": "Test loss", "cpu": "CPU", "": "", "été": "Été"} {
-		if got := label(name); got != want {
+		if got := Label(name); got != want {
 			t.Errorf("label of %q is %q, want %q", name, got, want)
 		}
 	}
-	if got := figureValue("kNN accuracy", 0.965); got != "96.50 %" {
+	if got := FigureValue("kNN accuracy", 0.965); got != "96.50 %" {
 		t.Errorf("accuracy is %s", got)
 	}
-	if !strings.HasPrefix(number(math.NaN()), "NaN") {
+	if !strings.HasPrefix(Number(math.NaN()), "NaN") {
 		t.Error("NaN")
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// number writes a value with as many digits as a reader can use: 12,345; 0.00817;
+// Number writes a value with as many digits as a reader can use: 12,345; 0.00817;
 // 1.2e-07.
-func number(v float64) string {
+func Number(v float64) string {
 	switch a := math.Abs(v); {
 	case math.IsNaN(v) || math.IsInf(v, 0):
 		return strings.TrimPrefix(strconv.FormatFloat(v, 'g', -1, 64), "+")
@@ -31,14 +31,14 @@ func number(v float64) string {
 
 func withUnit(v float64, unit string) string {
 	if unit == "" {
-		return number(v)
+		return Number(v)
 	}
-	return number(v) + " " + unit
+	return Number(v) + " " + unit
 }
 
-// label begins a name as a heading does: with a capital, unless it has its own
+// Label begins a name as a heading does: with a capital, unless it has its own
 // way of being written.
-func label(name string) string {
+func Label(name string) string {
 	first, rest, _ := strings.Cut(name, " ")
 	switch strings.ToLower(first) {
 	case "blas", "cpu", "simd", "rss", "os":
@@ -58,16 +58,16 @@ func label(name string) string {
 	return first + " " + rest
 }
 
-// figureValue writes the value of an evaluation: shares called accuracy as percent.
-func figureValue(name string, v float64) string {
+// FigureValue writes the value of an evaluation: shares called accuracy as percent.
+func FigureValue(name string, v float64) string {
 	if strings.Contains(name, "accuracy") && v >= 0 && v <= 1 {
 		return strconv.FormatFloat(100*v, 'f', 2, 64) + " %"
 	}
-	return number(v)
+	return Number(v)
 }
 
-// duration writes seconds as people say them: 3 min 12 s.
-func duration(seconds float64) string {
+// Duration writes seconds as people say them: 3 min 12 s.
+func Duration(seconds float64) string {
 	if !(seconds >= 0 && seconds < 1e9) {
 		return "unknown"
 	}

@@ -2,12 +2,14 @@ package report
 
 import (
 	"fmt"
-	"os"
+	"io/fs"
+	"slices"
 	"sort"
 	"strings"
 
 	"x2vec/trainers/eval"
 	"x2vec/trainers/runlog"
+	"x2vec/trainers/runs"
 )
 
 // history is what metrics.jsonl tells of a run.
@@ -17,15 +19,17 @@ type history struct{ *runlog.History }
 const buckets = 400
 
 // readHistory never gives nil: of a log that cannot be read nothing is known.
-func readHistory(path string) (history, error) {
-	h, err := runlog.ReadFile(path, buckets)
-	if err == nil && h.Lines == 0 && len(h.Events) == 0 && h.Damaged == 0 {
-		_, err = os.Stat(path) // one that does not exist reads as empty
+func readHistory(files fs.FS) (history, error) {
+	f, err := files.Open(runs.MetricsFile)
+	if err != nil {
+		return history{&runlog.History{}}, err
 	}
-	if h == nil {
-		h = &runlog.History{}
+	defer f.Close()
+	h, err := runlog.Read(f, buckets)
+	if err != nil {
+		return history{&runlog.History{}}, err
 	}
-	return history{h}, err
+	return history{h}, nil
 }
 
 // points are those of a curve, by its field.
@@ -50,38 +54,31 @@ func text(e runlog.Event, key string) string {
 	return s
 }
 
-// state goes by the last event that begins or ends something: a process that was
-// killed could not write any.
-func (h history) state() state {
+// kinds of states are how they look.
+var kinds = map[runs.State]string{
+	runs.New: "open", runs.Running: "live", runs.Complete: "done", runs.Stopped: "open", runs.Failed: "failed", runs.Lost: "open",
+}
+
+// stateOf says how a run stands.
+func stateOf(s runs.State, reason string, last *runlog.Metrics) state {
 	var detail string
-	if m := h.Last; m != nil {
+	if m := last; m != nil {
 		detail = fmt.Sprintf("%s steps, %s epochs, %s samples in %s",
-			number(float64(m.Step)), number(digits3(m.Epoch)), number(float64(m.Samples)), duration(m.Time))
+			Number(float64(m.Step)), Number(digits3(m.Epoch)), Number(float64(m.Samples)), Duration(m.Time))
 	}
-	for i := len(h.Events) - 1; i >= 0; i-- {
-		switch e := h.Events[i]; e.Event {
-		case runlog.Stop:
-			if r := text(e, "reason"); r != "" && r != "complete" {
-				return state{"failed", "stopped", join(detail, sentence(r))}
-			}
-			for _, early := range h.Events {
-				if early.Event == runlog.EarlyStop {
-					return state{"done", "complete", join(detail, "Ended early: "+text(early, "reason")+".")}
-				}
-			}
-			return state{"done", "complete", detail}
-		case runlog.Start, runlog.Resume:
-			return state{"open", "no end recorded", join(detail, "The run is still going on, or was killed.")}
-		}
+	switch {
+	case s == runs.Complete && reason != "":
+		detail = join(detail, "Ended early: "+reason+".")
+	case s == runs.Lost:
+		detail = join(detail, "It has no last word: it was killed, or works where this machine cannot see it.")
+	case reason != "":
+		detail = join(detail, sentence(reason))
 	}
-	if h.Last == nil {
-		return state{"open", "not begun", ""}
-	}
-	return state{"open", "no end recorded", detail}
+	return state{kinds[s], string(s), detail}
 }
 
 // sentence gives an error a capital and a full stop.
-func sentence(s string) string { return label(strings.TrimSuffix(s, ".")) + "." }
+func sentence(s string) string { return Label(strings.TrimSuffix(s, ".")) + "." }
 
 // join puts sentences one behind the other; the first may be missing.
 func join(first, second string) string {
@@ -107,83 +104,115 @@ var measures = []measure{
 // testLoss is the figure that is drawn into the chart of the loss.
 const testLoss = "test loss"
 
-// charts draws the curves of the log and the figures of the evaluations.
-func (h history) charts(results []eval.Result) []chart {
+// chartsOf draws the curves of the logs and the figures of the evaluations of runs.
+func chartsOf(all []*run) []chart {
 	var out []chart
-	figures, names := figureCurves(results)
-	add := func(id, title, unit string, c, dots curve) {
-		if ch, ok := newChart(id, title, unit, c, dots, id == "loss"); ok {
-			if len(c.points) > 0 && len(dots.points) > 0 {
-				ch.Legend = "Line: training loss. Dots: test loss."
-				if ch.Scales[0].Band != "" {
-					ch.Legend += " Shaded: the least and greatest within a few steps."
-				}
-			}
-			out = append(out, ch)
+	add := func(id, title, unit string, of func(r *run) series) {
+		list := make([]series, len(all))
+		for i, r := range all {
+			list[i] = of(r)
+			list[i].name, list[i].class = r.Name, r.Class
 		}
+		ch, ok := newChart(id, title, unit, list, id == "loss")
+		if !ok {
+			return
+		}
+		if l := ch.Lines[0]; id == "loss" && l.Dots != "" && l.Path != "" {
+			ch.Legend = "Line: training loss. Dots: test loss."
+			if l.Band != "" {
+				ch.Legend += " Shaded: the least and greatest within a few steps."
+			}
+		}
+		out = append(out, ch)
 	}
-	known := map[string]bool{}
+	known := map[string]bool{"time": true}
 	for _, m := range measures {
 		known[m.field] = true
-		dots := curve{}
-		if m.field == "loss" {
-			dots = curve{testLoss, figures[testLoss]}
-		}
-		add(m.field, m.title, m.unit, curve{m.title, h.points(m.field)}, dots)
+		add(m.field, m.title, m.unit, func(r *run) series {
+			s := series{curve: curve{r.h.points(m.field)}}
+			if m.field == "loss" {
+				s.dots = figurePoints(r.results, testLoss)
+			}
+			return s
+		})
 	}
+	var names, rest []string
+	for _, r := range all {
+		for _, f := range r.Figures {
+			if len(figurePoints(r.results, f.Name)) > 1 && f.Name != testLoss && !slices.Contains(names, f.Name) {
+				names = append(names, f.Name)
+			}
+		}
+		for field := range r.h.Curves {
+			if !known[field] && !slices.Contains(rest, field) {
+				rest = append(rest, field)
+			}
+		}
+	}
+	slices.Sort(rest)
 	for _, name := range names {
-		if pts := figures[name]; name != testLoss && len(pts) > 1 {
-			add("figure-"+name, name, "", curve{name, pts}, curve{})
-		}
+		add("figure-"+name, name, "", func(r *run) series { return series{curve: curve{figurePoints(r.results, name)}} })
 	}
-	var rest []string
-	for field := range h.Curves {
-		if !known[field] {
-			rest = append(rest, field)
-		}
-	}
-	sort.Strings(rest)
 	for _, field := range rest {
-		add("extra-"+field, field, "", curve{field, h.points(field)}, curve{})
+		add("extra-"+field, field, "", func(r *run) series { return series{curve: curve{r.h.points(field)}} })
 	}
 	return out
 }
 
-// figureCurves are the figures of the evaluations over the steps, and their names
-// in the order in which they come.
-func figureCurves(results []eval.Result) (curves map[string][]point, names []string) {
-	curves = map[string][]point{}
+// figurePoints is a figure of the evaluations over the steps.
+func figurePoints(results []eval.Result, name string) (points []point) {
 	for _, r := range results {
 		for _, f := range r.Figures {
-			if curves[f.Name] == nil {
-				names = append(names, f.Name)
+			if v := float64(f.Value); f.Name == name {
+				points = append(points, point{r.Step, v, v, v})
 			}
-			v := float64(f.Value)
-			curves[f.Name] = append(curves[f.Name], point{r.Step, v, v, v})
 		}
 	}
-	return curves, names
+	return points
+}
+
+// A clock tells the page's script when a run was at a step, and how many steps
+// make an epoch.
+type clock struct {
+	Time [][2]float64 `json:"time"` // step, seconds of training
+	// Epoch is how many passes over the data a step is.
+	Epoch float64 `json:"epoch"`
+}
+
+// clock takes some 50 points of the course.
+func (h history) clock() clock {
+	c := clock{Time: [][2]float64{}}
+	pts := finite(h.points("time"))
+	for i, p := range pts {
+		if every := max(1, len(pts)/50); i%every == 0 || i == len(pts)-1 {
+			c.Time = append(c.Time, [2]float64{float64(p.step), digits(p.mean)})
+		}
+	}
+	if m := h.Last; m != nil && m.Step > 0 && ok(m.Epoch) {
+		c.Epoch = m.Epoch / float64(m.Step)
+	}
+	return c
 }
 
 // timings are the figures of speed and memory.
 func (h history) timings() []fact {
 	var out []fact
-	add := func(name, format string, a ...any) { out = append(out, fact{label(name), fmt.Sprintf(format, a...)}) }
+	add := func(name, format string, a ...any) { out = append(out, fact{Label(name), fmt.Sprintf(format, a...)}) }
 	if h.Last != nil {
-		add("training time", "%s", duration(h.Last.Time))
+		add("training time", "%s", Duration(h.Last.Time))
 	}
 	if m, ok := median(h.points("samples_per_s")); ok {
-		add("throughput (median)", "%s samples/s", number(m))
+		add("throughput (median)", "%s samples/s", Number(m))
 	}
 	if m, ok := median(h.points("data_wait_ms")); ok {
-		add("waiting for data (median)", "%s ms a step", number(digits3(m)))
+		add("waiting for data (median)", "%s ms a step", Number(digits3(m)))
 	}
 	if pts := finite(h.points("rss_mb")); len(pts) > 0 {
 		peak := pts[0].max
 		for _, p := range pts {
 			peak = max(peak, p.max)
 		}
-		add("memory (peak)", "%s MB", number(digits3(peak)))
+		add("memory (peak)", "%s MB", Number(digits3(peak)))
 	}
 	n := 0
 	for _, e := range h.Events {
@@ -201,7 +230,7 @@ func times(n int) string {
 	if n == 1 {
 		return "once"
 	}
-	return number(float64(n)) + " times"
+	return Number(float64(n)) + " times"
 }
 
 func median(points []point) (float64, bool) {
@@ -236,12 +265,12 @@ func facts(before string, fields map[string]any) []fact {
 	sort.Strings(names)
 	var out []fact
 	for _, k := range names {
-		name := label(before + strings.ReplaceAll(k, "_", " "))
+		name := Label(before + strings.ReplaceAll(k, "_", " "))
 		switch v := fields[k].(type) {
 		case map[string]any:
 			out = append(out, facts(before+k+" ", v)...)
 		case float64:
-			out = append(out, fact{name, number(v)})
+			out = append(out, fact{name, Number(v)})
 		case nil:
 		case string:
 			if v != "" {
@@ -278,7 +307,7 @@ func (h history) happened() []fact {
 		default:
 			continue
 		}
-		out = append(out, fact{fmt.Sprintf("Step %s, %s", number(float64(e.Step)), strings.ReplaceAll(e.Event, "_", " ")), said})
+		out = append(out, fact{fmt.Sprintf("Step %s, %s", Number(float64(e.Step)), strings.ReplaceAll(e.Event, "_", " ")), said})
 	}
 	if n := len(out) - maxEvents; n > 0 {
 		out = append([]fact{{"before", fmt.Sprintf("%d more", n)}}, out[n:]...)

@@ -1,7 +1,8 @@
-// Package report makes the page of a run: one HTML file with all that a person
-// wants to see of it, which loads nothing from anywhere and needs no server.
+// Package report makes the page of a run, or of several side by side: one HTML file
+// with all that a person wants to see of them, which loads nothing from anywhere
+// and needs no server. A server gives the same pages with the parts that move.
 //
-// It reads the files of the run's folder and nothing else. What is missing or
+// It reads the files of the runs' folders and nothing else. What is missing or
 // damaged is said on the page; the rest is shown.
 package report
 
@@ -10,36 +11,39 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"html/template"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/BurntSushi/toml"
-
 	"x2vec/checkpoints"
-	"x2vec/trainers/eval"
+	"x2vec/trainers/runs"
 )
 
 //go:embed assets/page.html
 var pageHTML string
 
+// CSS is the style of the pages.
+//
 //go:embed assets/page.css
-var pageCSS string
+var CSS string
+
+//go:embed assets/chart.js
+var chartJS string
 
 //go:embed assets/page.js
 var pageJS string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
+// JS is the script of the pages.
+var JS = chartJS + pageJS
+
+// Templates are the parts of which the pages are made, each by its name.
+var Templates = template.Must(template.New("page").Parse(pageHTML))
 
 // policy allows the page's own style and script, by their hashes, and pictures
 // that are part of it; nothing else is run or loaded.
-var policy = "default-src 'none'; img-src data:; style-src " + hash(pageCSS) + "; script-src " + hash(pageJS) +
+var policy = "default-src 'none'; img-src data:; style-src " + hash(CSS) + "; script-src " + hash(JS) +
 	"; base-uri 'none'; form-action 'none'"
 
 func hash(s string) string {
@@ -47,237 +51,140 @@ func hash(s string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
+// A Head is what all pages begin with.
+type Head struct {
+	Title string
+	CSP   string // empty where a server sends it
+	CSS   template.CSS
+	Live  *Live
+}
+
+// Foot is what all pages end with.
+type Foot struct {
+	JS   template.JS
+	Made string
+	Live *Live
+}
+
+// Live is what a page has more when a server gives it.
+type Live struct {
+	Home    string // address of the list of runs
+	Picture func(run, file string) string
+	Events  string // address of the server-sent events that say that the page is to be asked for anew
+	Links   []Link // where one can go from here
+	Stop    string // address to ask the run to stop at; empty where it does not run
+	Done    int    // percent; -1 where that is not known
+	Left    string // how long it will take
+	Tags    []string
+	Files   []Link
+}
+
+// A Link is an address with what it is called.
+type Link struct{ Address, Name, Note string }
+
 // page is what the template shows.
 type page struct {
-	CSP         string
-	CSS         template.CSS
-	JS          template.JS
-	Title       string
-	What        string // on one line, what was trained on what
-	State       state
-	Faults      []string
-	Headline    []card
-	HeadlineAt  string
-	Samples     []sample
-	Charts      []chart
-	Table       *table
-	Timings     []fact
-	Environment []fact
-	Events      []fact
-	Settings    string
-	Made        string
+	Head
+	Foot
+	Run     *run // of a page about one
+	Runs    []*run
+	Charts  []chart
+	Clocks  string // JSON: a clock for each run
+	Several *several
+	Live    *Live
 }
 
-// A state says how the run stands.
-type state struct{ Kind, Word, Detail string }
-
-// A fact is a name and what stands beside it.
-type fact struct{ Name, Value string }
-
-// A card is one figure of the last evaluation.
-type card struct{ Name, Value, Note string }
-
-// A table has a row for every evaluation and a column for every figure.
-type table struct {
-	Columns []string
-	Rows    []row
-}
-
-type row struct {
-	Step  string
-	Cells []cell
-}
-
-type cell struct {
-	Text string
-	Best bool
+// several is what stands only on a page about more than one run.
+type several struct {
+	Compare     Compare
+	Samples     []sideBySide
+	Timings     *table
+	Environment *table
+	Same        []fact // settings that are the same in all
 }
 
 // Write makes the page of the run in dir, as dir/report.html. An error means that
 // the page could not be written, never that a file of the run is damaged.
 func Write(dir string) error {
-	html, err := Render(dir, time.Now())
+	f, err := runs.Open(dir)
+	if err != nil {
+		return err
+	}
+	html, err := Render([]Source{{Folder: f}}, time.Now(), nil)
 	if err != nil {
 		return err
 	}
 	return checkpoints.WriteFile(filepath.Join(dir, "report.html"), html)
 }
 
-// Render gives the page of the run in dir. now is the time that stands at its end.
-func Render(dir string, now time.Time) ([]byte, error) {
-	if info, err := os.Stat(dir); err != nil {
-		return nil, err
-	} else if !info.IsDir() {
-		return nil, fmt.Errorf("%s: is not the folder of a run", dir)
+// Most is how many runs a page can be about.
+const Most = 40
+
+// Render gives the page of runs: of one, or of several side by side. now is the
+// time that stands at its end; live is nil for a page that is complete in itself.
+func Render(sources []Source, now time.Time, live *Live) ([]byte, error) {
+	if n := len(sources); n < 1 || n > Most {
+		return nil, fmt.Errorf("a page can be about 1 to %d runs, not %d", Most, n)
 	}
-	p := gather(dir)
-	p.CSP, p.CSS, p.JS = policy, template.CSS(pageCSS), template.JS(pageJS)
-	p.Made = now.Format("2 January 2006, 15:04")
+	p := page{Live: live}
+	var address func(run, file string) string
+	if live != nil {
+		address = live.Picture
+	}
+	for i, s := range sources {
+		p.Runs = append(p.Runs, gather(s, i, address, maxAll/len(sources)))
+	}
+	title := p.Runs[0].Name
+	if len(p.Runs) == 1 {
+		p.Run = p.Runs[0]
+	} else {
+		title = fmt.Sprintf("%d runs side by side", len(p.Runs))
+		p.Several = compareRuns(p.Runs)
+	}
+	p.Head, p.Foot = Dress(title, now, live)
+	p.Charts = chartsOf(p.Runs)
+	clocks := map[string]clock{}
+	for _, r := range p.Runs {
+		clocks[r.Name] = r.h.clock()
+	}
+	text, err := json.Marshal(clocks)
+	if err != nil {
+		return nil, fmt.Errorf("report of %s: %w", title, err)
+	}
+	p.Clocks = string(text)
 	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, p); err != nil {
-		return nil, fmt.Errorf("report of %s: %w", dir, err)
+	if err := Templates.ExecuteTemplate(&b, "page", p); err != nil {
+		return nil, fmt.Errorf("report of %s: %w", title, err)
 	}
 	return b.Bytes(), nil
 }
 
-// gather reads all there is.
-func gather(dir string) *page {
-	p := &page{Title: title(dir)}
-	settings := p.readSettings(dir)
-	h, err := readHistory(filepath.Join(dir, "metrics.jsonl"))
-	if err != nil {
-		p.fault(dir, err)
+// Dress gives what a page begins and ends with.
+func Dress(title string, now time.Time, live *Live) (Head, Foot) {
+	if live != nil {
+		return Head{Title: title, Live: live}, Foot{Live: live}
 	}
-	if h.Damaged > 0 {
-		p.Faults = append(p.Faults, fmt.Sprintf("metrics.jsonl: damaged lines left out: %d", h.Damaged))
-	}
-	results := p.readResults(dir)
-	samples, faults := readSamples(dir, results)
-	p.Samples, p.Faults = samples, append(p.Faults, faults...)
-
-	p.What = what(settings)
-	p.State = h.state()
-	p.headline(results)
-	p.Table = evaluations(results)
-	p.Charts = h.charts(results)
-	p.Timings = h.timings()
-	p.Environment = h.environment()
-	p.Events = h.happened()
-	return p
+	return Head{Title: title, CSP: policy, CSS: template.CSS(CSS)}, Foot{JS: template.JS(JS), Made: now.Format("2 January 2006, 15:04")}
 }
 
-func (p *page) fault(dir string, err error) { p.Faults = append(p.Faults, plain(dir, err)) }
-
-// title is the name of the run's folder.
-func title(dir string) string {
-	if abs, err := filepath.Abs(dir); err == nil {
-		dir = abs
+func compareRuns(all []*run) *several {
+	list := make([]runs.Summary, len(all))
+	for i, r := range all {
+		list[i] = runs.Summary{Name: r.Name, State: runs.State(r.State.Word), Settings: r.Settings, Figures: r.Figures}
 	}
-	return filepath.Base(dir)
-}
-
-const maxSettings = 1 << 20
-
-// readSettings keeps the run file as it stands, and gives its tables.
-func (p *page) readSettings(dir string) map[string]any {
-	b, err := readBounded(filepath.Join(dir, "run.toml"), maxSettings)
-	if err != nil {
-		p.fault(dir, err)
-		return nil
+	s := &several{
+		Compare: NewCompare(list, false), Samples: besides(all),
+		Timings:     factsOf(all, func(r *run) []fact { return r.Timings }, false),
+		Environment: factsOf(all, func(r *run) []fact { return r.Environment }, true),
 	}
-	p.Settings = string(bytes.ToValidUTF8(b, []byte("\uFFFD")))
-	var tables map[string]any
-	if err := toml.Unmarshal(b, &tables); err != nil {
-		p.fault(dir, fmt.Errorf("run.toml: %w", err))
+	differ := map[string]bool{}
+	for _, k := range s.Compare.Differ {
+		differ[k] = true
 	}
-	return tables
-}
-
-// what says on one line what was trained on what.
-func what(settings map[string]any) string {
-	get := func(table, key string) string {
-		t, _ := settings[table].(map[string]any)
-		s, _ := t[key].(string)
-		return s
-	}
-	var parts []string
-	for _, s := range []struct{ before, table, key string }{
-		{"", "objective", "type"}, {"encoder ", "encoder", "type"}, {"data ", "data", "source"}, {"optimizer ", "optimizer", "type"},
-	} {
-		if v := get(s.table, s.key); v != "" {
-			parts = append(parts, s.before+v)
+	for _, k := range all[0].Settings.Keys {
+		if !differ[k] {
+			s.Same = append(s.Same, fact{k, all[0].Settings.Values[k]})
 		}
 	}
-	return strings.Join(parts, " · ")
-}
-
-// maxResults bounds how many evaluations a page looks at: the latest ones.
-const maxResults = 500
-
-// readResults reads evals/*.json in the order of their steps.
-func (p *page) readResults(dir string) []eval.Result {
-	entries, err := os.ReadDir(filepath.Join(dir, "evals"))
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			p.fault(dir, err)
-		}
-		return nil
-	}
-	var files []string
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".json") && !strings.HasPrefix(e.Name(), ".") {
-			files = append(files, filepath.Join(dir, "evals", e.Name()))
-		}
-	}
-	if n := len(files) - maxResults; n > 0 { // names begin with the step
-		p.Faults = append(p.Faults, fmt.Sprintf("evals: the first %d of %d are left out", n, len(files)))
-		files = files[n:]
-	}
-	var results []eval.Result
-	for _, f := range files {
-		r, err := eval.Read(f)
-		if err != nil {
-			p.fault(dir, err)
-			continue
-		}
-		results = append(results, r)
-	}
-	slices.SortStableFunc(results, func(a, b eval.Result) int { return a.Step - b.Step })
-	return results
-}
-
-func (p *page) headline(results []eval.Result) {
-	if len(results) == 0 {
-		return
-	}
-	last := results[len(results)-1]
-	for _, f := range last.Figures {
-		p.Headline = append(p.Headline, card{label(f.Name), figureValue(f.Name, float64(f.Value)), f.Note})
-	}
-	p.HeadlineAt = "at step " + number(float64(last.Step))
-}
-
-// evaluations is nil where there are fewer than two.
-func evaluations(results []eval.Result) *table {
-	if len(results) < 2 {
-		return nil
-	}
-	t := &table{}
-	column := map[string]int{}
-	better := map[string]string{}
-	for _, r := range results {
-		for _, f := range r.Figures {
-			if _, seen := column[f.Name]; !seen {
-				column[f.Name] = len(t.Columns)
-				t.Columns = append(t.Columns, f.Name)
-			}
-			better[f.Name] = f.Better
-		}
-	}
-	best, times := map[string]float64{}, map[string]int{}
-	for _, r := range results {
-		for _, f := range r.Figures {
-			v := float64(f.Value)
-			b, seen := best[f.Name]
-			times[f.Name]++
-			switch {
-			case !ok(v):
-			case !seen, better[f.Name] == "lower" && v < b, better[f.Name] == "higher" && v > b:
-				best[f.Name] = v
-			}
-		}
-	}
-	for _, r := range results {
-		cells := make([]cell, len(t.Columns))
-		for i := range cells {
-			cells[i].Text = "–"
-		}
-		for _, f := range r.Figures {
-			v := float64(f.Value)
-			b, seen := best[f.Name]
-			cells[column[f.Name]] = cell{figureValue(f.Name, v), seen && v == b && better[f.Name] != "" && times[f.Name] > 1}
-		}
-		t.Rows = append(t.Rows, row{number(float64(r.Step)), cells})
-	}
-	return t
+	return s
 }

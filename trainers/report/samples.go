@@ -1,27 +1,27 @@
 package report
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"html/template"
 	"image/png"
 	"io/fs"
-	"os"
-	"path/filepath"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
-	"x2vec/trainers/eval"
+	"x2vec/trainers/runs"
 )
 
 // Limits of what a page carries.
 const (
-	maxFrames  = 12       // steps of one kind of picture
-	maxPicture = 4 << 20  // bytes of one file
-	maxAll     = 24 << 20 // bytes of all together
+	maxFrames  = 12      // steps of one kind of picture
+	maxPicture = 2 << 20 // bytes of one file
+	maxAll     = 3 << 20 // bytes of all pictures together, so that a page has less than 5 MB
 )
 
 // A sample is one kind of picture at several steps of the run.
@@ -49,12 +49,13 @@ var titles = map[string]string{
 	"neighbours": "Neighbours in z-space",
 }
 
-// readSamples collects the pictures of a run: samples/step-00001234-NAME.png.
-// Captions come from the evaluations that drew them.
-func readSamples(dir string, results []eval.Result) (samples []sample, faults []string) {
-	entries, err := os.ReadDir(filepath.Join(dir, "samples"))
+// readSamples collects the pictures of a run: samples/step-00001234-NAME.png, in
+// room bytes if they become part of the page. Captions come from the evaluations
+// that drew them.
+func (r *run) readSamples(address func(run, file string) string, room int) {
+	entries, err := fs.ReadDir(r.Files, runs.SamplesDir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		faults = append(faults, plain(dir, err))
+		r.fault(err)
 	}
 	steps := map[string][]int{} // by name, ascending
 	for _, e := range entries {
@@ -69,28 +70,46 @@ func readSamples(dir string, results []eval.Result) (samples []sample, faults []
 		steps[m[2]] = append(steps[m[2]], step)
 	}
 	captions := map[string]string{}
-	for _, r := range results {
-		for _, p := range r.Pictures {
+	for _, result := range r.results {
+		for _, p := range result.Pictures {
 			captions[p.File] = p.Caption
 		}
 	}
-	room := maxAll
-	for _, name := range order(steps) {
+	names := order(steps)
+	for i, name := range names {
 		slices.Sort(steps[name])
 		title := titles[name]
 		if title == "" {
 			title = strings.ToUpper(name[:1]) + strings.ReplaceAll(name[1:], "-", " ")
 		}
 		s := sample{ID: name, Title: title}
-		for _, step := range spread(steps[name], maxFrames) {
-			file := fmt.Sprintf("samples/step-%08d-%s.png", step, name)
-			f, size, err := readFrame(filepath.Join(dir, file), room)
+		var files []string
+		for n := maxFrames; n > 0; n-- { // as many as there is room for
+			files = files[:0]
+			size := int64(0)
+			for _, step := range spread(steps[name], n) {
+				file := fmt.Sprintf("%s/step-%08d-%s.png", runs.SamplesDir, step, name)
+				if info, err := fs.Stat(r.Files, file); err == nil {
+					size += info.Size()
+				}
+				files = append(files, file)
+			}
+			if address != nil || n == 1 || size <= int64(room/(len(names)-i)) {
+				break
+			}
+		}
+		for _, file := range files {
+			f, size, err := readFrame(r.Files, file, min(maxPicture, room), address != nil)
 			if err != nil {
-				faults = append(faults, plain(dir, err))
+				r.fault(err)
 				continue
 			}
+			if address != nil {
+				f.URI = template.URL(address(r.Name, file))
+			}
 			room -= size
-			f.Step = number(float64(step))
+			step, _ := strconv.Atoi(sampleName.FindStringSubmatch(path.Base(file))[1]) // it was one above
+			f.Step = Number(float64(step))
 			f.Alt = fmt.Sprintf("%s at step %s.", title, f.Step)
 			if c := captions[file]; c != "" {
 				f.Alt += " " + c
@@ -100,10 +119,9 @@ func readSamples(dir string, results []eval.Result) (samples []sample, faults []
 		}
 		if n := len(s.Frames); n > 0 {
 			s.Frames[n-1].Shown = true
-			samples = append(samples, s)
+			r.Samples = append(r.Samples, s)
 		}
 	}
-	return samples, faults
 }
 
 // order sorts the kinds of pictures: reconstructions first, neighbours next.
@@ -124,10 +142,14 @@ func order(steps map[string][]int) []string {
 	return names
 }
 
-// spread keeps at most n of the steps, the first and the last among them.
+// spread keeps at most n of the steps, the first and the last among them; of one
+// the last.
 func spread(steps []int, n int) []int {
 	if len(steps) <= n {
 		return steps
+	}
+	if n == 1 {
+		return steps[len(steps)-1:]
 	}
 	var out []int
 	for i := range n {
@@ -136,17 +158,23 @@ func spread(steps []int, n int) []int {
 	return out
 }
 
-// readFrame reads one picture if it fits into the room that is left.
-func readFrame(path string, room int) (f frame, size int, err error) {
-	b, err := readBounded(path, min(maxPicture, room))
+// readFrame reads one picture if it has at most so many bytes; of one that the page
+// only points to, no more than its size.
+func readFrame(files fs.FS, name string, limit int, pointed bool) (f frame, size int, err error) {
+	if pointed {
+		limit = maxPicture
+	}
+	b, err := runs.ReadFile(files, name, int64(limit))
 	if err != nil {
 		return f, 0, err
 	}
-	c, err := png.DecodeConfig(strings.NewReader(string(b)))
+	c, err := png.DecodeConfig(bytes.NewReader(b))
 	if err != nil {
-		return f, 0, fmt.Errorf("%s: is no whole PNG: %w", path, err)
+		return f, 0, fmt.Errorf("%s: is no whole PNG: %w", name, err)
 	}
 	f.Width, f.Height = c.Width, c.Height
-	f.URI = template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(b))
+	if !pointed {
+		f.URI = template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(b))
+	}
 	return f, len(b), nil
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"slices"
 )
 
 const (
@@ -20,7 +21,7 @@ const (
 // A History is what a whole log tells, cut down to what a page can show; its size
 // does not depend on that of the log.
 type History struct {
-	// Curves are the numbers over the steps, by name: loss, lr, grad_norm,
+	// Curves are the numbers over the steps, by name: time, loss, lr, grad_norm,
 	// samples_per_s, data_wait_ms, rss_mb, and those of the method.
 	Curves map[string]*Curve
 	// Events in their order: of a log with more than 10,000 the first and the
@@ -52,40 +53,65 @@ func ReadFile(path string, buckets int) (*History, error) {
 
 // Read reads a log to its end; each curve has at most so many buckets.
 func Read(r io.Reader, buckets int) (*History, error) {
-	h := &History{Curves: map[string]*Curve{}}
+	c := newCollector(buckets)
 	reader := NewReader(r)
-	var latest []Event // a ring, once the first ones are full
-	kept := int64(0)   // bytes
+	if err := c.read(reader); err != nil {
+		return nil, err
+	}
+	return c.history(), nil
+}
+
+// A collector makes a History of lines.
+type collector struct {
+	h       History // its Events are the first ones
+	buckets int
+	latest  []Event // a ring, once the first ones are full
+	kept    int64   // bytes of events
+}
+
+func newCollector(buckets int) *collector {
+	return &collector{h: History{Curves: map[string]*Curve{}}, buckets: buckets}
+}
+
+// read takes all lines that are left.
+func (c *collector) read(reader *Reader) error {
+	damaged := reader.Damaged()
 	for {
 		line, err := reader.Next()
+		c.h.Damaged += reader.Damaged() - damaged
+		damaged = reader.Damaged()
 		if err == io.EOF {
-			break
+			return nil
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if line.Metrics != nil {
-			h.add(line.Metrics, buckets)
+			c.h.add(line.Metrics, c.buckets)
 			continue
 		}
-		if kept += reader.size; kept > maxFields {
+		if c.kept += reader.size; c.kept > maxFields {
 			line.Event.Fields = nil
 		}
-		switch n := h.Omitted + len(latest); {
-		case len(h.Events) < maxEvents:
-			h.Events = append(h.Events, *line.Event)
+		switch n := c.h.Omitted + len(c.latest); {
+		case len(c.h.Events) < maxEvents:
+			c.h.Events = append(c.h.Events, *line.Event)
 		case n < maxEvents:
-			latest = append(latest, *line.Event)
+			c.latest = append(c.latest, *line.Event)
 		default:
-			latest[n%maxEvents] = *line.Event
-			h.Omitted++
+			c.latest[n%maxEvents] = *line.Event
+			c.h.Omitted++
 		}
 	}
-	if oldest := h.Omitted % maxEvents; len(latest) > 0 {
-		h.Events = append(append(h.Events, latest[oldest:]...), latest[:oldest]...)
+}
+
+// history is what was collected so far. Its curves belong to the collector.
+func (c *collector) history() *History {
+	h := c.h
+	if oldest := h.Omitted % maxEvents; len(c.latest) > 0 {
+		h.Events = slices.Concat(h.Events, c.latest[oldest:], c.latest[:oldest])
 	}
-	h.Damaged = reader.Damaged()
-	return h, nil
+	return &h
 }
 
 func (h *History) add(m *Metrics, buckets int) {
@@ -96,7 +122,7 @@ func (h *History) add(m *Metrics, buckets int) {
 	*h.Last = *m
 	h.Last.Extra = nil
 	for i := range numbers {
-		if n := &numbers[i]; n.name != "epoch" && n.name != "time" {
+		if n := &numbers[i]; n.name != "epoch" {
 			h.point(n.name, m.Step, *n.of(m), buckets)
 		}
 	}

@@ -1,0 +1,203 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"x2vec/trainers/runs"
+)
+
+// Compare is a table of what came out of runs: a row for each, or for each group
+// whose settings are equal but for the seed, with means and their intervals.
+type Compare struct {
+	Differ []string // settings in which the rows differ
+	*table
+}
+
+// NewCompare puts runs side by side. Of those that are joined by seed the figures
+// are means with the half width of the 95 % interval.
+func NewCompare(list []runs.Summary, join bool) Compare {
+	all := make([]runs.Settings, len(list))
+	for i, s := range list {
+		all[i] = s.Settings
+	}
+	groups := make([][]int, len(list))
+	for i := range list {
+		groups[i] = []int{i}
+	}
+	if join {
+		groups = runs.Repeats(all)
+	}
+	c := Compare{}
+	for _, key := range runs.Differ(all) {
+		if !(join && key == runs.SeedKey) {
+			c.Differ = append(c.Differ, key)
+		}
+	}
+	t := &figureTable{table: table{First: "run"}}
+	for _, s := range list {
+		for _, f := range s.Figures {
+			t.column(f.Name, f.Better)
+		}
+	}
+	for _, g := range groups {
+		name := list[g[0]].Name
+		if n := len(g); n > 1 {
+			name += fmt.Sprintf(" and %d more seeds", n-1)
+		}
+		t.add(name, fmt.Sprintf("s%d", g[0]%colours), means(list, g))
+	}
+	c.table = t.done()
+	c.table.prefix(c.settings(list, groups))
+	return c
+}
+
+// means are the figures of the runs of a group; a single one stands as it is.
+func means(list []runs.Summary, group []int) map[string]figure {
+	values := map[string][]float64{}
+	for _, i := range group {
+		for _, f := range list[i].Figures {
+			values[f.Name] = append(values[f.Name], f.Value())
+		}
+	}
+	out := map[string]figure{}
+	for name, v := range values {
+		mean, half := runs.Mean(v)
+		f := figure{mean, FigureValue(name, mean)}
+		if !math.IsNaN(half) {
+			f.text += " ± " + strings.TrimSuffix(FigureValue(name, half), " %")
+		}
+		out[name] = f
+	}
+	return out
+}
+
+// settings are columns with those that differ.
+func (c Compare) settings(list []runs.Summary, groups [][]int) (names []string, cells [][]string) {
+	names = append(slices.Clone(c.Differ), "state")
+	for _, g := range groups {
+		s := list[g[0]]
+		var row []string
+		for _, key := range c.Differ {
+			v, ok := s.Settings.Values[key]
+			if !ok {
+				v = "–"
+			}
+			row = append(row, v)
+		}
+		cells = append(cells, append(row, states(list, g)))
+	}
+	return names, cells
+}
+
+// states says how the runs of a group stand, where they differ with numbers.
+func states(list []runs.Summary, group []int) string {
+	count := map[string]int{}
+	for _, i := range group {
+		count[string(list[i].State)]++
+	}
+	var parts []string
+	for s, n := range count {
+		if len(count) == 1 {
+			return s
+		}
+		parts = append(parts, fmt.Sprintf("%d %s", n, s))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
+}
+
+// prefix puts columns before those of the figures.
+func (t *table) prefix(names []string, cells [][]string) {
+	t.Columns = append(names, t.Columns...)
+	for i := range t.Rows {
+		var first []cell
+		for _, text := range cells[i] {
+			first = append(first, cell{Text: text})
+		}
+		t.Rows[i].Cells = append(first, t.Rows[i].Cells...)
+	}
+}
+
+// Text gives the table as rows of texts, a heading first; the best of a column has
+// an asterisk.
+func (t *table) Text() [][]string {
+	out := [][]string{append([]string{t.First}, t.Columns...)}
+	for _, r := range t.Rows {
+		line := []string{r.Name}
+		for _, c := range r.Cells {
+			if c.Best {
+				c.Text += " *"
+			}
+			line = append(line, c.Text)
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// sideBySide is what a page of several runs shows of their pictures: the same kind
+// of each.
+type sideBySide struct {
+	ID, Title string
+	Runs      []sampleOf
+	Most      int // position of the last frame of the run that has most
+}
+
+type sampleOf struct {
+	Run, Class string
+	sample
+}
+
+func besides(all []*run) []sideBySide {
+	var out []sideBySide
+	at := map[string]int{}
+	for _, r := range all {
+		for _, s := range r.Samples {
+			i, seen := at[s.ID]
+			if !seen {
+				i = len(out)
+				at[s.ID] = i
+				out = append(out, sideBySide{ID: s.ID, Title: s.Title})
+			}
+			out[i].Runs = append(out[i].Runs, sampleOf{r.Name, r.Class, s})
+			out[i].Most = max(out[i].Most, s.Last())
+		}
+	}
+	return out
+}
+
+// factsOf makes a table of what is said of each run, where they differ.
+func factsOf(all []*run, of func(r *run) []fact, onlyDifferent bool) *table {
+	t := &table{First: "run"}
+	values := make([]map[string]string, len(all))
+	for i, r := range all {
+		values[i] = map[string]string{}
+		for _, f := range of(r) {
+			values[i][f.Name] = f.Value
+			if !slices.Contains(t.Columns, f.Name) {
+				t.Columns = append(t.Columns, f.Name)
+			}
+		}
+	}
+	t.Columns = slices.DeleteFunc(t.Columns, func(name string) bool {
+		return onlyDifferent && !slices.ContainsFunc(values[1:], func(v map[string]string) bool { return v[name] != values[0][name] })
+	})
+	if len(t.Columns) == 0 {
+		return nil
+	}
+	for i, r := range all {
+		row := row{Name: r.Name, Class: r.Class}
+		for _, c := range t.Columns {
+			text := values[i][c]
+			if text == "" {
+				text = "–"
+			}
+			row.Cells = append(row.Cells, cell{Text: text})
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}

@@ -1,0 +1,165 @@
+// Package runs reads what lies in the folders of runs: where a run stands, how it
+// was set, what came out. It only ever reads, takes no lock, and so disturbs no
+// training; what stands in a folder may come from anyone, and is bounded.
+package runs
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// The files of a run's folder.
+const (
+	RunFile     = "run.toml"
+	MetricsFile = "metrics.jsonl"
+	TagsFile    = "tags.txt"
+	EvalsDir    = "evals"
+	SamplesDir  = "samples"
+	CodesDir    = "codes"
+)
+
+// A Folder is that of a run.
+type Folder struct {
+	Name  string // for people: its path below the folder that was asked for, or its last part
+	Files fs.FS
+}
+
+// Open gives the folder of a run. What is missing in it is found out by whoever
+// looks for it.
+func Open(dir string) (Folder, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return Folder{}, err
+	}
+	if !info.IsDir() {
+		return Folder{}, fmt.Errorf("%s: is not the folder of a run", dir)
+	}
+	name := filepath.Clean(dir)
+	if abs, err := filepath.Abs(dir); err == nil {
+		name = abs
+	}
+	return Folder{filepath.Base(name), os.DirFS(dir)}, nil
+}
+
+// Is reports whether a folder is that of a run.
+func Is(files fs.FS) bool {
+	for _, name := range []string{RunFile, MetricsFile} {
+		if info, err := fs.Stat(files, name); err == nil && info.Mode().IsRegular() {
+			return true
+		}
+	}
+	return false
+}
+
+// maxDepth is how far below a folder runs are looked for: sweeps lie two deep.
+const maxDepth = 4
+
+// Find lists the runs in a folder and in those below it, by their path and in its
+// order. It does not look into the folders of runs, nor where a link points.
+func Find(files fs.FS) ([]string, error) {
+	var found []string
+	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil && name == ".":
+			return err
+		case err != nil:
+			return nil // a folder that may not be read, or has just gone
+		case !d.IsDir():
+			return nil
+		case name == ".":
+		case strings.HasPrefix(d.Name(), "."):
+			return fs.SkipDir
+		}
+		below, err := fs.Sub(files, name)
+		if err != nil {
+			return err
+		}
+		if Is(below) {
+			found = append(found, name)
+			return fs.SkipDir
+		}
+		if strings.Count(name, "/") >= maxDepth-1 {
+			return fs.SkipDir
+		}
+		return nil
+	})
+	slices.Sort(found)
+	return found, err
+}
+
+// ReadFile reads a file of at most limit bytes, and no other kind of thing.
+func ReadFile(files fs.FS, name string, limit int64) ([]byte, error) {
+	f, err := files.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: is not a file", name)
+	}
+	if info.Size() > limit {
+		return nil, fmt.Errorf("%s: has %d bytes, more than the %d that are read", name, info.Size(), limit)
+	}
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+const (
+	maxTags    = 32
+	maxTagSize = 64 // bytes
+)
+
+// Tags are the words that a person has put on a run, in their order.
+func Tags(files fs.FS) []string {
+	text, err := ReadFile(files, TagsFile, maxTags*(maxTagSize+2))
+	if err != nil {
+		return nil
+	}
+	var tags []string
+	for line := range strings.Lines(string(text)) {
+		if tag := strings.TrimSpace(line); CheckTag(tag) == nil && !slices.Contains(tags, tag) && len(tags) < maxTags {
+			tags = append(tags, tag)
+		}
+	}
+	return tags
+}
+
+// CheckTag says what is wrong with a tag.
+func CheckTag(tag string) error {
+	if tag == "" || len(tag) > maxTagSize || strings.ContainsFunc(tag, func(r rune) bool { return r <= ' ' || r == 0x7f || r == ',' }) {
+		return fmt.Errorf("tag %q: want 1 to %d letters without blank or comma", tag, maxTagSize)
+	}
+	return nil
+}
+
+// Artefacts lists the files of a run by their path, at most so many.
+func Artefacts(files fs.FS, most int) (list []Artefact, err error) {
+	err = fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || len(list) == most {
+			return fs.SkipDir
+		}
+		if strings.HasPrefix(path.Base(name), ".") && name != "." {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
+			list = append(list, Artefact{name, info.Size()})
+		}
+		return nil
+	})
+	return list, err
+}
+
+// An Artefact is a file of a run.
+type Artefact struct {
+	Name string // its path in the run's folder
+	Size int64  // bytes
+}
