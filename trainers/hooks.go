@@ -28,14 +28,14 @@ type logHook struct {
 	own   []float64 // sums of the method's own numbers
 	wait  time.Duration
 	since time.Time     // of the last line
-	away  time.Duration // Run.paused at the last line
+	away  time.Duration // Run.away at the last line
 	rate  float64       // samples a second, of the last line
 	first int           // step at which this process began
 	told  time.Time     // of the last progress
 }
 
 func newLogHook(r *Run) *logHook {
-	return &logHook{r: r, since: time.Now(), away: r.paused, first: r.Step}
+	return &logHook{r: r, since: time.Now(), away: r.away(), first: r.Step}
 }
 
 // After implements Hook.
@@ -57,7 +57,7 @@ func (h *logHook) After(_ context.Context, t *Trainer) error {
 	if !due {
 		return nil
 	}
-	spent := now.Sub(h.since) - (h.r.paused - h.away)
+	spent := now.Sub(h.since) - (h.r.away() - h.away)
 	h.rate = float64(h.steps*t.Task.Batch*t.batches()) / max(spent.Seconds(), 1e-9)
 	var own map[string]float64
 	for i, name := range t.MetricNames() {
@@ -72,9 +72,12 @@ func (h *logHook) After(_ context.Context, t *Trainer) error {
 		Loss: h.loss / float64(h.steps), LR: t.Last.LR, GradNorm: t.Last.Norm,
 		SamplesPerS: h.rate, DataWaitMS: h.wait.Seconds() * 1000 / float64(h.steps), RSSMB: residentMB(), Extra: own,
 	})
-	h.steps, h.loss, h.wait, h.since, h.away = 0, 0, 0, now, h.r.paused
+	h.steps, h.loss, h.wait, h.since, h.away = 0, 0, 0, now, h.r.away()
 	return err
 }
+
+// away is the time in which nothing was trained.
+func (r *Run) away() time.Duration { return r.paused + r.starting }
 
 func (h *logHook) tell(now time.Time, t *Trainer) {
 	h.told = now

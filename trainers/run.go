@@ -56,6 +56,9 @@ type Progress struct {
 	Loss        float64
 	Rate        float64 // samples a second
 	Left        time.Duration
+	// Read is how many of the training examples, Examples, a method has looked at
+	// before the first step; 0 from then on.
+	Read, Examples int
 }
 
 // NewRun puts a trainer to work in a folder, which must exist.
@@ -153,6 +156,9 @@ func (r *Run) train(ctx context.Context) error {
 		}
 	}
 	if !r.Done() {
+		if r.Progress != nil {
+			r.Started = func(read, of int) { r.Progress(Progress{Steps: r.Steps, Read: read, Examples: of}) }
+		}
 		if err := r.Trainer.Run(ctx, newLogHook(r), evaluator, saver); err != nil {
 			return err
 		}

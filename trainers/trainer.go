@@ -54,6 +54,10 @@ type Trainer struct {
 	// Step is the number of steps taken. The step that runs is said the same way
 	// as long as it is not over.
 	Step int
+	// Started is told how many of the training examples a method has looked at before
+	// the first step, one call at a time; nil = nobody. With several passes, read goes
+	// on counting.
+	Started func(read, of int)
 	// Last is what is known of the last step.
 	Last StepInfo
 	// Ended says why training is over before its last step; empty otherwise.
@@ -74,6 +78,7 @@ type Trainer struct {
 	fitted    bool
 	earlier   time.Duration // spent training before this process began
 	began     time.Time
+	starting  time.Duration   // spent before the first step
 	testers   map[int]*tester // evaluation programs by batch
 }
 
@@ -189,13 +194,8 @@ func (t *Trainer) Run(ctx context.Context, hooks ...Hook) error {
 	if f, ok := t.Objective.(objectives.Fitter); ok {
 		return t.fit(ctx, f, hooks)
 	}
-	if o, ok := t.Objective.(objectives.Starter); ok && t.Step == 0 {
-		if err := o.Start(ctx, t.Task, t.Train, t.Params); err != nil {
-			if cause := context.Cause(ctx); cause != nil && errors.Is(err, ctx.Err()) {
-				return cause
-			}
-			return err
-		}
+	if err := t.start(ctx); err != nil {
+		return err
 	}
 	loader, err := data.NewLoader(t.Train, data.LoaderOptions{
 		Batch: t.Task.Batch, Seed: t.Task.Seed, Shuffle: true, Workers: t.Workers, Prefetch: t.Prefetch,

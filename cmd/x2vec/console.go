@@ -84,6 +84,10 @@ func (s *console) begin(r *trainers.Run) {
 
 // progress implements trainers.Run.Progress.
 func (s *console) progress(p trainers.Progress) {
+	if p.Read > 0 {
+		s.look(p)
+		return
+	}
 	s.mu.Lock()
 	if s.bar != nil {
 		s.bar.Describe(fmt.Sprintf("epoch %.1f  loss %.5f  %s/s", p.Epoch, p.Loss, humanize.Comma(int64(p.Rate))))
@@ -133,6 +137,22 @@ func (s *console) count(n int, things string) (more func(n int)) {
 			s.log.Infof("%s of %s %s  %s/s  %v left", humanize.Comma(int64(done)), humanize.Comma(int64(n)), things,
 				humanize.Comma(int64(float64(done)/spent.Seconds())), left.Round(time.Second))
 		}
+	}
+}
+
+// look shows how far a method is that looks at the data before the first step.
+func (s *console) look(p trainers.Progress) {
+	text := fmt.Sprintf("looking at the data before the first step: %s of %s examples", humanize.Comma(int64(p.Read)), humanize.Comma(int64(p.Examples)))
+	s.mu.Lock()
+	if s.bar != nil {
+		s.bar.Describe(text)
+		s.mu.Unlock()
+		return
+	}
+	s.mu.Unlock()
+	if now := time.Now(); now.Sub(s.told) >= linesEvery {
+		s.told = now
+		s.log.Info(text)
 	}
 }
 
