@@ -9,6 +9,8 @@ func commands() []*cobra.Command {
 		resumeCommand(),
 		verifyCommand(),
 		reportCommand(),
+		compareCommand(),
+		runsCommand(),
 		embedCommand(),
 		neighborsCommand(),
 		analogyCommand(),

@@ -28,36 +28,41 @@ A page is one file that loads nothing: it can be sent and kept.`,
   x2vec report runs/a runs/b runs/c --out compare.html`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			folders, err := openRuns(args)
-			if err != nil {
-				return err
-			}
-			if len(args) > report.Most {
-				return badRequest(fmt.Errorf("%d runs are too many for a page, which takes up to %d", len(args), report.Most))
-			}
 			if out == "" {
 				out = "compare.html"
 				if len(args) == 1 {
 					out = filepath.Join(args[0], trainers.ReportFile)
 				}
 			}
-			var sources []report.Source
-			for _, f := range folders {
-				sources = append(sources, report.Source{Folder: f})
-			}
-			html, err := report.Render(sources, time.Now(), nil)
-			if err != nil {
-				return err
-			}
-			if err := checkpoints.WriteFile(out, html); err != nil {
-				return err
-			}
-			fmt.Fprintln(c.OutOrStdout(), out)
-			return nil
+			return writePage(c, args, out)
 		},
 	}
 	c.Flags().StringVar(&out, "out", "", "`file` to write (default: RUN/report.html, of several runs compare.html)")
 	return c
+}
+
+// writePage writes the page of runs into a file, and says so.
+func writePage(c *cobra.Command, dirs []string, out string) error {
+	folders, err := openRuns(dirs)
+	if err != nil {
+		return err
+	}
+	if len(dirs) > report.Most {
+		return badRequest(fmt.Errorf("%d runs are too many for a page, which takes up to %d", len(dirs), report.Most))
+	}
+	var sources []report.Source
+	for _, f := range folders {
+		sources = append(sources, report.Source{Folder: f})
+	}
+	html, err := report.Render(sources, time.Now(), nil)
+	if err != nil {
+		return err
+	}
+	if err := checkpoints.WriteFile(out, html); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.OutOrStdout(), out)
+	return nil
 }
 
 // openRuns opens the folders of runs, each under a name of its own.

@@ -181,6 +181,11 @@ func train(c *cobra.Command, f *job.File, folder string, resume job.Resume) (err
 	if err != nil {
 		return faults(err)
 	}
+	ctx, end, err := untilAsked(ctx, folder, console)
+	if err != nil {
+		return err
+	}
+	defer end()
 	if err := console.keep(filepath.Join(folder, trainers.LogFile)); err != nil {
 		return err
 	}
