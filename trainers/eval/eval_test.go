@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"x2vec/data"
 	"x2vec/data/draw"
 	"x2vec/graph/ops/par"
 )
@@ -151,7 +152,7 @@ func TestKNNVotes(t *testing.T) {
 	}
 }
 
-// slowObjective is the formula of LogReg, and its gradient, as it is written there.
+// slowObjective is the formula of Linear for classes, and its gradient, as it is written there.
 func slowObjective(x Features, k int, l2 float64, p []float64) (f float64, grad []float64) {
 	d := x.D
 	grad = make([]float64, len(p))
@@ -193,16 +194,15 @@ func TestRegressionAgainstFormula(t *testing.T) {
 		for i := range p {
 			p[i] = r.Norm()
 		}
-		reg := newRegression(x, 4, 0.7)
+		reg := newRegression(x, data.Class, 4, 0.7)
 		wantF, wantG := slowObjective(x, 4, 0.7, p)
-		if f := reg.value(p); math.Abs(f-wantF) > 1e-5*wantF {
+		g := make([]float64, len(p))
+		if f := reg.value(p, g) * float64(n); math.Abs(f-wantF) > 1e-5*wantF {
 			t.Errorf("n=%d: objective %g, want %g", n, f, wantF)
 		}
-		g := make([]float64, len(p))
-		reg.gradient(g, p)
 		for i := range g {
-			if math.Abs(g[i]-wantG[i]) > 1e-5*(1+float64(n)) {
-				t.Errorf("n=%d: gradient %d is %g, want %g", n, i, g[i], wantG[i])
+			if got := g[i] * float64(n); math.Abs(got-wantG[i]) > 1e-5*(1+float64(n)) {
+				t.Errorf("n=%d: gradient %d is %g, want %g", n, i, got, wantG[i])
 			}
 		}
 	}
@@ -212,7 +212,7 @@ func TestRegressionAgainstFormula(t *testing.T) {
 func TestProbeFindsTheMinimum(t *testing.T) {
 	x := clusters(7, 3000, 6, 4, 0.6)
 	x.Labels[5] = -1
-	c, err := LogReg{L2: 1}.Fit(x)
+	c, err := Linear{L2: 1}.Fit(x)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +324,7 @@ func TestRefusals(t *testing.T) {
 		_, err := Nearest(q, b, k, m, self)
 		return err
 	}
-	fit := func(o LogReg, f Features) error { _, err := o.Fit(f); return err }
+	fit := func(o Linear, f Features) error { _, err := o.Fit(f); return err }
 	predict := func(o KNN) error { _, err := o.Predict(good, good); return err }
 	for _, c := range []struct {
 		err  error
@@ -338,7 +338,7 @@ func TestRefusals(t *testing.T) {
 		{nearest(Features{X: make([]float32, 3), D: 3}, good, 1, Cosine, nil), "training codes have 2 values and test codes 3"},
 		{nearest(Features{}, good, 1, Cosine, nil), "test features: a code has 0 values, want at least 1"},
 		{predict(KNN{K: 3, Metric: Euclidean, Temperature: 1}), "knn: temperature is 1 with l2 distance; want 0, or more than 0 with cosine"},
-		{fit(LogReg{L2: 0}, good), "linear probe: l2 is 0 and iterations 0; want l2 above 0 and iterations 0 or more"},
+		{fit(Linear{L2: 0}, good), "linear probe: l2 is 0 and iterations 0; want l2 above 0 and iterations 0 or more"},
 		{fit(LinearProbe, Features{X: good.X, D: 2}), "linear probe: the training codes have no labels, or all the same one; want two classes at least"},
 		{fit(LinearProbe, Features{X: good.X, D: 2, Labels: []int{1}}), "training features: 10 codes and 1 labels"},
 	} {

@@ -20,6 +20,11 @@ type Features struct {
 	X      []float32 // (N, D), row-major
 	D      int       // values of one code
 	Labels []int     // (N), the class, -1 = none; or nil where nothing is labelled
+
+	// Targets are labels, 0 or 1, or values that are asked of every code, NaN where
+	// one is not known; nil where a class is asked for.
+	Targets []float32 // (N, T)
+	T       int
 }
 
 // N is the number of examples.
@@ -33,6 +38,24 @@ func (f Features) N() int {
 // Row is the code of one example.
 func (f Features) Row(i int) []float32 { return f.X[i*f.D : (i+1)*f.D] }
 
+// Target is what is asked of one example, (T).
+func (f Features) Target(i int) []float32 { return f.Targets[i*f.T : (i+1)*f.T] }
+
+// Pick is the codes at those positions, in that order.
+func (f Features) Pick(index []int) Features {
+	g := Features{X: make([]float32, 0, len(index)*f.D), D: f.D, T: f.T}
+	for _, i := range index {
+		g.X = append(g.X, f.Row(i)...)
+		if f.Labels != nil {
+			g.Labels = append(g.Labels, f.Labels[i])
+		}
+		if f.Targets != nil {
+			g.Targets = append(g.Targets, f.Target(i)...)
+		}
+	}
+	return g
+}
+
 // check says what is wrong with the features, or nil. what names them.
 func (f Features) check(what string) error {
 	switch {
@@ -44,6 +67,8 @@ func (f Features) check(what string) error {
 		return fmt.Errorf("%s features: %d values are no whole number of codes of %d", what, len(f.X), f.D)
 	case f.Labels != nil && len(f.Labels) != f.N():
 		return fmt.Errorf("%s features: %d codes and %d labels", what, f.N(), len(f.Labels))
+	case len(f.Targets) != f.N()*f.T:
+		return fmt.Errorf("%s features: %d codes and %d targets, want %d of each", what, f.N(), len(f.Targets), f.T)
 	case !vec.Finite(f.X):
 		return fmt.Errorf("%s features: a value is not a finite number", what)
 	}
@@ -63,23 +88,16 @@ func check2(train, test Features) error {
 
 // Labelled is the part of the features that has a label; f itself where all have.
 func (f Features) Labelled() Features {
-	n := 0
-	for _, l := range f.Labels {
-		if l >= 0 {
-			n++
-		}
-	}
-	if n == f.N() {
-		return f
-	}
-	g := Features{X: make([]float32, 0, n*f.D), D: f.D, Labels: make([]int, 0, n)}
+	var index []int
 	for i, l := range f.Labels {
 		if l >= 0 {
-			g.X = append(g.X, f.Row(i)...)
-			g.Labels = append(g.Labels, l)
+			index = append(index, i)
 		}
 	}
-	return g
+	if len(index) == f.N() {
+		return f
+	}
+	return f.Pick(index)
 }
 
 // classes is one more than the largest label of both.

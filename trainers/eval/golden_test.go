@@ -15,7 +15,7 @@ func TestGoldenLogReg(t *testing.T) {
 		}
 		c.Settings(&set)
 		x := Features{X: c.Floats("in.x"), D: c.Shape("in.x")[1], Labels: c.Ints("in.y")}
-		got, err := LogReg{L2: set.L2}.Fit(x)
+		got, err := Linear{L2: set.L2}.Fit(x)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,9 +38,13 @@ func TestGoldenLogReg(t *testing.T) {
 		near("out.bias_centred", bias)
 		var prob []float64
 		for i := range x.N() {
-			row, sum := make([]float64, got.Classes), 0.0
+			row, sum := make([]float64, got.K), 0.0
 			for k := range row {
-				row[k] = math.Exp(got.B[k] + got.logit(k, x.Row(i)))
+				z := got.B[k]
+				for j, v := range x.Row(i) {
+					z += got.W[k*got.D+j] * float64(v)
+				}
+				row[k] = math.Exp(z)
 				sum += row[k]
 			}
 			for _, p := range row {

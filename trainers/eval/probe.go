@@ -1,237 +1,241 @@
 package eval
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/optimize"
+	"gonum.org/v1/gonum/stat/distuv"
 
-	"x2vec/graph/ops/blas"
-	"x2vec/graph/ops/par"
-	"x2vec/graph/ops/vec"
+	"x2vec/data"
 )
 
-// LogReg is multinomial logistic regression: it minimises
-//
-//	Σ_i −log softmax(W x_i + b)[y_i] + L2/2·|W|²
-//
-// over W, (classes, D), and b, (classes), from zero on by L-BFGS, as
-// scikit-learn's LogisticRegression with C = 1/L2 does. The bias is not
-// penalised.
-type LogReg struct {
-	L2         float64 // > 0
-	Iterations int     // at most; 0 = 200
-	// Standardize scales every value of the codes to mean 0 and variance 1 over
-	// the training codes before; the classifier that comes out does so itself.
-	Standardize bool
+// A Probe is the protocol of a linear probe: codes are standardised, the strength of
+// the penalty is the one that does best on a part held out of the training codes, and
+// with it the model is fitted to all of them. Test codes are looked at once.
+type Probe struct {
+	Kind    data.TargetKind
+	HeldOut float64 // share of the training codes of each class, at most maxHeldOut in all
+	Seed    uint64  // of the part that is held out
 }
 
-// LinearProbe is the setting of a linear probe: C = 1 on standardised codes.
-var LinearProbe = LogReg{L2: 1, Iterations: 200, Standardize: true}
+// The grid of strengths, from strong to weak: L2 over the number of codes.
+var probeGrid = []float64{1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6}
 
-// A Classifier is what LogReg found.
-type Classifier struct {
-	Classes, D int
-	W          []float64 // (Classes, D), of the codes as they are given
-	B          []float64 // (Classes)
-	Objective  float64   // the sum that was minimised
+const (
+	// maxHeldOut bounds the codes that strengths are judged by: 10,000 tell two of
+	// them apart to half a percentage point.
+	maxHeldOut = 10_000
+	// fewHeldOut is how many codes of each class a choice takes at least.
+	fewHeldOut = 2
+	// defaultStrength is taken where too few codes are there to hold any out.
+	defaultStrength = 1e-2
+	// choiceIterations bounds the fits that only choose.
+	choiceIterations = 100
+)
+
+// Probed is what a probe found.
+type Probed struct {
+	Score      float64 // on the test codes: ScoreName says of what
+	L2         float64 // that was chosen, over the number of codes
+	HeldOut    int     // codes it was chosen by; 0 where there were too few
+	Train      int     // codes the model was fitted to
 	Iterations int
-	// Converged is false where the iterations ended before the objective stood still.
-	Converged bool
+	Converged  bool
+	Map        *LinearMap
 }
 
-// Fit finds the classifier of the labelled codes in x.
-func (o LogReg) Fit(x Features) (*Classifier, error) {
-	if err := x.check("training"); err != nil {
+// ScoreName says what a probe is judged by: the accuracy of classes, the mean average
+// precision of labels, the mean R² of values.
+func ScoreName(kind data.TargetKind) string {
+	switch kind {
+	case data.Labels:
+		return "mean average precision"
+	case data.Values:
+		return "R²"
+	}
+	return "accuracy"
+}
+
+// Standardize brings the training codes to mean 0 and deviation 1, in place, and the
+// test codes by the same means and deviations.
+func Standardize(train, test Features) error {
+	if err := check2(train, test); err != nil {
+		return err
+	}
+	s := train.Scale()
+	s.Apply(train)
+	s.Apply(test)
+	return nil
+}
+
+// Run takes the probe of codes that are standardised.
+func (o Probe) Run(train, test Features) (*Probed, error) {
+	if err := check2(train, test); err != nil {
 		return nil, err
 	}
-	if !(o.L2 > 0) || math.IsInf(o.L2, 0) || o.Iterations < 0 {
-		return nil, fmt.Errorf("linear probe: l2 is %g and iterations %d; want l2 above 0 and iterations 0 or more", o.L2, o.Iterations)
-	}
-	x = x.Labelled()
-	if x.N() == 0 || slices.Min(x.Labels) == slices.Max(x.Labels) {
-		return nil, fmt.Errorf("linear probe: the training codes have no labels, or all the same one; want two classes at least")
-	}
-	k := classes(x, Features{})
-	mean, std := make([]float64, x.D), make([]float64, x.D)
-	for j := range std {
-		std[j] = 1
-	}
-	if o.Standardize {
-		mean, std = x.moments()
-		for j := range std {
-			std[j] += 1e-6 // a value that never changes stays 0
-		}
-		x = x.standardized(mean, std)
-	}
-	p := newRegression(x, k, o.L2)
-	settings := &optimize.Settings{
-		MajorIterations:   o.Iterations,
-		GradientThreshold: 1e-6 * float64(x.N()), // rounding in float32 is of this order
-		Converger:         &optimize.FunctionConverge{Relative: 1e-9, Iterations: 8},
-	}
-	if o.Iterations == 0 {
-		settings.MajorIterations = 200
-	}
-	res, err := optimize.Minimize(optimize.Problem{Func: p.value, Grad: p.gradient}, make([]float64, k*(x.D+1)), settings, &optimize.LBFGS{})
-	// A line search that finds nothing lower has met the rounding of float32: that is the end too.
-	if res == nil || err != nil && res.Status != optimize.Failure {
-		return nil, fmt.Errorf("linear probe: %w", err)
-	}
-	c := &Classifier{Classes: k, D: x.D, Objective: res.F, Iterations: res.MajorIterations,
-		Converged: res.Status != optimize.IterationLimit}
-	// W(x−m)/s + b = (W/s)x + (b − (W/s)m)
-	c.W, c.B = res.X[:k*x.D], res.X[k*x.D:]
-	for i := range k {
-		for j := range x.D {
-			c.W[i*x.D+j] /= std[j]
-			c.B[i] -= c.W[i*x.D+j] * mean[j]
+	if o.Kind == data.Class {
+		train, test = train.Labelled(), test.Labelled()
+		if train.N() == 0 || test.N() == 0 {
+			return nil, fmt.Errorf("linear probe: %d training codes and %d test codes have labels; want some of both", train.N(), test.N())
 		}
 	}
-	return c, nil
-}
-
-// standardized is the codes less the mean, over std.
-func (f Features) standardized(mean, std []float64) Features {
-	g := Features{X: make([]float32, len(f.X)), D: f.D, Labels: f.Labels}
-	par.For(f.N(), rowChunk, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			to := g.Row(i)
-			for j, v := range f.Row(i) {
-				to[j] = float32((float64(v) - mean[j]) / std[j])
-			}
-		}
-	})
-	return g
-}
-
-// regression is the objective of LogReg and its gradient. The products are taken
-// in float32 over chunks of rows, everything that is added up over chunks in
-// float64, in the order of the chunks. A point is W, (K, D), and then b, (K).
-type regression struct {
-	x  Features
-	k  int
-	l2 float64
-
-	at     []float64 // the point that f and grad belong to; nil before the first
-	f      float64
-	grad   []float64
-	w, b   []float32
-	loss   []float64 // (chunks)
-	dw, db []float32 // (chunks, K, D), (chunks, K)
-}
-
-// probeChunk is how many rows the gradient of one chunk is taken over.
-const probeChunk = 1024
-
-func newRegression(x Features, k int, l2 float64) *regression {
-	chunks := (x.N() + probeChunk - 1) / probeChunk
-	return &regression{x: x, k: k, l2: l2, grad: make([]float64, k*(x.D+1)),
-		w: make([]float32, k*x.D), b: make([]float32, k),
-		loss: make([]float64, chunks), dw: make([]float32, chunks*k*x.D), db: make([]float32, chunks*k)}
-}
-
-func (r *regression) value(p []float64) float64 {
-	r.compute(p)
-	return r.f
-}
-
-func (r *regression) gradient(grad, p []float64) {
-	r.compute(p)
-	copy(grad, r.grad)
-}
-
-// compute takes value and gradient together: the optimizer asks for both at one point.
-func (r *regression) compute(p []float64) {
-	if slices.Equal(r.at, p) {
-		return
-	}
-	r.at = append(r.at[:0], p...)
-	weights := r.k * r.x.D
-	for i, v := range p[:weights] {
-		r.w[i] = float32(v)
-	}
-	for i, v := range p[weights:] {
-		r.b[i] = float32(v)
-	}
-	par.For(r.x.N(), probeChunk, r.rows)
-
-	r.f = 0
-	for i, v := range p[:weights] {
-		r.f += r.l2 / 2 * v * v
-		r.grad[i] = r.l2 * v
-	}
-	clear(r.grad[weights:])
-	for c, loss := range r.loss {
-		r.f += loss
-		for i, v := range r.dw[c*weights : (c+1)*weights] {
-			r.grad[i] += float64(v)
-		}
-		for i, v := range r.db[c*r.k : (c+1)*r.k] {
-			r.grad[weights+i] += float64(v)
-		}
-	}
-}
-
-// rows adds up the losses of codes lo to hi-1, one chunk, and their gradients.
-func (r *regression) rows(lo, hi int) {
-	n, k, d, c := hi-lo, r.k, r.x.D, lo/probeChunk
-	x := r.x.X[lo*d : hi*d]
-	p := make([]float32, n*k) // (n, K) logits, then probabilities less the target
-	blas.Serial(false, true, n, k, d, x, d, r.w, d, p, k, false)
-	vec.AddBias(p, r.b, n, k)
-	r.loss[c] = 0
-	for i := range n {
-		row, y := p[i*k:(i+1)*k], r.x.Labels[lo+i]
-		logit := row[y]
-		r.loss[c] += float64(vec.SoftmaxRow(row, row, 1)) - float64(logit)
-		row[y]--
-	}
-	db := r.db[c*k : (c+1)*k]
-	clear(db)
-	vec.ColSum(db, p, n, k)
-	blas.Serial(true, false, k, d, n, p, k, x, d, r.dw[c*k*d:], d, false)
-}
-
-// Predict returns the class of every code, (N); of equal ones the lowest.
-func (c *Classifier) Predict(x Features) ([]int, error) {
-	if err := x.check("test"); err != nil {
-		return nil, err
-	}
-	if x.D != c.D {
-		return nil, fmt.Errorf("test codes have %d values, and the classifier wants %d", x.D, c.D)
-	}
-	out := make([]int, x.N())
-	par.For(x.N(), rowChunk, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			best := math.Inf(-1)
-			for k, b := range c.B {
-				if s := b + c.logit(k, x.Row(i)); s > best {
-					best, out[i] = s, k
-				}
-			}
-		}
-	})
-	return out, nil
-}
-
-func (c *Classifier) logit(k int, x []float32) (s float64) {
-	for j, w := range c.W[k*c.D : (k+1)*c.D] {
-		s += w * float64(x[j])
-	}
-	return s
-}
-
-// Accuracy is the share of labelled codes that Predict gets right.
-func (c *Classifier) Accuracy(x Features) (float64, error) {
-	x = x.Labelled()
-	if x.N() == 0 {
-		return 0, fmt.Errorf("linear probe: no test code has a label")
-	}
-	got, err := c.Predict(x)
+	r := &Probed{L2: defaultStrength, Train: train.N()}
+	start, err := o.choose(train, r)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return agreement(got, x.Labels), nil
+	m, err := Linear{Kind: o.Kind, L2: r.L2 * float64(train.N()), From: start}.Fit(train)
+	if err != nil {
+		return nil, err
+	}
+	r.Map, r.Iterations, r.Converged = m, m.Iterations, m.Converged
+	r.Score, err = m.Score(test)
+	return r, err
+}
+
+// choose finds the strength by the part held out, and a map that was fitted with it.
+func (o Probe) choose(train Features, r *Probed) (*LinearMap, error) {
+	labels := train.Labels
+	if o.Kind != data.Class {
+		labels = make([]int, train.N()) // all of one kind
+	}
+	share := min(o.HeldOut, maxHeldOut/float64(train.N()))
+	part := data.Drawn(labels, o.Seed, func(members int) int {
+		if n := int(share * float64(members)); n >= fewHeldOut {
+			return n
+		}
+		return 0
+	})
+	if len(part) == 0 {
+		return nil, nil
+	}
+	judge, fit := train.Pick(part), train.Pick(data.Others(part, train.N()))
+	r.HeldOut = judge.N()
+	best, worse := math.Inf(-1), 0
+	var last, chosen *LinearMap
+	for _, strength := range probeGrid {
+		m, err := Linear{Kind: o.Kind, L2: strength * float64(fit.N()), Iterations: choiceIterations, From: last}.Fit(fit)
+		if err != nil {
+			return nil, err
+		}
+		last = m
+		score, err := m.Score(judge)
+		if err != nil {
+			return nil, err
+		}
+		if score > best { // of equal ones the stronger
+			best, r.L2, chosen, worse = score, strength, m, 0
+		} else if worse++; worse == 2 {
+			break // a weaker penalty only fits the noise better, and takes longest
+		}
+	}
+	return chosen, nil
+}
+
+// Score is how good the answers of the map are: see ScoreName.
+func (c *LinearMap) Score(x Features) (float64, error) {
+	switch c.Kind {
+	case data.Labels, data.Values:
+		if x.T != c.K {
+			return 0, fmt.Errorf("linear probe: the test codes are asked for %d %s, the map answers %d", x.T, c.Kind, c.K)
+		}
+		z, err := c.Answers(x)
+		if err != nil {
+			return 0, err
+		}
+		score := precision
+		if c.Kind == data.Values {
+			score = determined
+		}
+		return meanOver(c.K, x, z, score)
+	}
+	return c.Accuracy(x)
+}
+
+// meanOver is the mean of a score over the targets for which it can be taken.
+func meanOver(k int, x Features, z []float32, score func(z, y []float64) float64) (float64, error) {
+	var sum float64
+	n := 0
+	for j := range k {
+		var a, b []float64
+		for i := range x.N() {
+			if y := x.Target(i)[j]; y == y {
+				a, b = append(a, float64(z[i*k+j])), append(b, float64(y))
+			}
+		}
+		if s := score(a, b); s == s {
+			sum += s
+			n++
+		}
+	}
+	if n == 0 {
+		return 0, fmt.Errorf("linear probe: no target differs among the test codes")
+	}
+	return sum / float64(n), nil
+}
+
+// precision is the average precision of answers z to labels y: the mean, over the
+// examples whose label is 1, of the share of ones among those answered as high or
+// higher (Everingham et al. 2010, "The Pascal visual object classes challenge", without
+// its interpolation). NaN where no label, or every one, is 1.
+func precision(z, y []float64) float64 {
+	order := make([]int, len(z))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(z[b], z[a]) })
+	var ones, sum float64
+	for at := 0; at < len(order); {
+		end := at // of those answered alike
+		for ; end < len(order) && z[order[end]] == z[order[at]]; end++ {
+		}
+		var here float64
+		for _, i := range order[at:end] {
+			here += y[i]
+		}
+		ones += here
+		sum += here * ones / float64(end)
+		at = end
+	}
+	if ones == 0 || ones == float64(len(y)) {
+		return math.NaN()
+	}
+	return sum / ones
+}
+
+// determined is R², the share of the variance of y that z explains; NaN where y does
+// not vary.
+func determined(z, y []float64) float64 {
+	var mean, left, all float64
+	for _, v := range y {
+		mean += v / float64(len(y))
+	}
+	for i, v := range y {
+		left += (v - z[i]) * (v - z[i])
+		all += (v - mean) * (v - mean)
+	}
+	if all == 0 {
+		return math.NaN()
+	}
+	return 1 - left/all
+}
+
+// Interval is the mean of values and half the width of its 95 % interval by Student's
+// distribution: 0 where there is one value only.
+func Interval(values []float64) (mean, half float64) {
+	n := float64(len(values))
+	for _, v := range values {
+		mean += v / n
+	}
+	if n < 2 {
+		return mean, 0
+	}
+	var square float64
+	for _, v := range values {
+		square += (v - mean) * (v - mean)
+	}
+	t := distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(0.975)
+	return mean, t * math.Sqrt(square/(n-1)/n)
 }
