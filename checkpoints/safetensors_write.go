@@ -52,9 +52,35 @@ func SaveSafetensors(path string, arrays []Array, meta map[string]string) error 
 	return writeAtomic(disk{}, path, func(w io.Writer) error { return WriteSafetensors(w, arrays, meta) })
 }
 
-// safetensorsHeader is the length and the JSON of the header, padded with spaces
-// so that the data begin at a multiple of 8.
+// safetensorsHeader is the header of arrays with their values.
 func safetensorsHeader(arrays []Array, meta map[string]string) ([]byte, error) {
+	entries := make([]headerEntry, len(arrays))
+	for i, a := range arrays {
+		entries[i] = headerEntry{a.Name, a.DType(), a.Shape, a.Len()}
+	}
+	header, err := headerOf(entries, meta)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range arrays {
+		if err := a.check(); err != nil {
+			return nil, err
+		}
+	}
+	return header, nil
+}
+
+// headerEntry is what the header says of an array of n elements.
+type headerEntry struct {
+	name  string
+	dtype DType
+	shape []int
+	n     int
+}
+
+// headerOf is the length and the JSON of the header, padded with spaces so that the
+// data begin at a multiple of 8.
+func headerOf(arrays []headerEntry, meta map[string]string) ([]byte, error) {
 	var h bytes.Buffer
 	h.Write(make([]byte, 8)) // the length, known at the end
 	h.WriteByte('{')
@@ -72,26 +98,23 @@ func safetensorsHeader(arrays []Array, meta map[string]string) ([]byte, error) {
 	seen := make(map[string]bool, len(arrays))
 	offset := 0
 	for _, a := range arrays {
-		if err := checkName(a.Name); err != nil {
+		if err := checkName(a.name); err != nil {
 			return nil, err
 		}
-		if seen[a.Name] {
-			return nil, fmt.Errorf("array %q: there are two of that name", a.Name)
+		if seen[a.name] {
+			return nil, fmt.Errorf("array %q: there are two of that name", a.name)
 		}
-		seen[a.Name] = true
-		if err := a.check(); err != nil {
-			return nil, err
-		}
+		seen[a.name] = true
 		if h.Len() > 9 {
 			h.WriteByte(',')
 		}
-		end := offset + a.Len()*a.DType().size()
-		shape := a.Shape
+		end := offset + a.n*a.dtype.size()
+		shape := a.shape
 		if shape == nil {
 			shape = []int{} // a nil slice would be null
 		}
 		fmt.Fprintf(&h, `%s:{"dtype":"%s","shape":%s,"data_offsets":[%d,%d]}`,
-			compactJSON(a.Name), a.DType(), compactJSON(shape), offset, end)
+			compactJSON(a.name), a.dtype, compactJSON(shape), offset, end)
 		offset = end
 	}
 	h.WriteByte('}')
