@@ -27,6 +27,15 @@ const CodeTap = "encoder/code"
 // is one row an example.
 func EachFeature(ctx context.Context, task objectives.Task, ps *graph.Params, src data.Source, tap string,
 	visit func(b *data.Batch, rows []float32, d int) error) error {
+	return EachActivation(ctx, task, ps, src, tap, func(b *data.Batch, v graph.View) error {
+		return visit(b, v.Data, len(v.Data)/b.N())
+	})
+}
+
+// EachActivation is EachFeature with the activations in the shape that they have,
+// (B, …).
+func EachActivation(ctx context.Context, task objectives.Task, ps *graph.Params, src data.Source, tap string,
+	visit func(b *data.Batch, v graph.View) error) error {
 	task.Batch = min(task.Batch, src.Len())
 	var p *graph.Program
 	var feed *graph.Feed
@@ -67,19 +76,17 @@ func EachFeature(ctx context.Context, task objectives.Task, ps *graph.Params, sr
 		if !ok {
 			return fmt.Errorf("the encoder has no activation %q; there are %s", tap, strings.Join(p.Taps(), ", "))
 		}
-		if err := visit(b, v.Data, len(v.Data)/b.N()); err != nil {
+		if err := visit(b, v); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Frozen is the encoder that a checkpoint holds, ready for EachFeature and Features:
-// its weights, averaged where the run kept an average. task says which encoder, and
-// what its examples are like.
-func Frozen(task objectives.Task, snap *checkpoints.Snapshot) (*graph.Params, error) {
+// Untrained is the encoder of a task with the weights that a seed draws.
+func Untrained(task objectives.Task, seed uint64) (*graph.Params, error) {
 	task.Batch = 1
-	ps := graph.NewParams(task.Seed)
+	ps := graph.NewParams(seed)
 	p, err := graph.Compile(ps, graph.Eval, func(s *graph.Scope) *gorgonia.Node {
 		objectives.Encode(task, s)
 		return nil
@@ -87,7 +94,15 @@ func Frozen(task objectives.Task, snap *checkpoints.Snapshot) (*graph.Params, er
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Close(); err != nil {
+	return ps, p.Close()
+}
+
+// Frozen is the encoder that a checkpoint holds, ready for EachFeature and Features:
+// its weights, averaged where the run kept an average. task says which encoder, and
+// what its examples are like.
+func Frozen(task objectives.Task, snap *checkpoints.Snapshot) (*graph.Params, error) {
+	ps, err := Untrained(task, task.Seed)
+	if err != nil {
 		return nil, err
 	}
 	have := map[string]checkpoints.Array{}

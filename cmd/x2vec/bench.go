@@ -131,6 +131,7 @@ Workloads: ` + strings.Join(names, ", "),
 			return nil
 		},
 	}
+	c.AddCommand(benchProbeCommand())
 	f := c.Flags()
 	f.IntVar(&o.steps, "steps", 0, "steps in all (default: a few seconds' worth)")
 	f.IntVar(&o.batch, "batch", 0, "examples a step (default: the workload's own)")

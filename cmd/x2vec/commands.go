@@ -12,6 +12,7 @@ func commands() []*cobra.Command {
 		compareCommand(),
 		runsCommand(),
 		embedCommand(),
+		probeCommand(),
 		neighborsCommand(),
 		analogyCommand(),
 		similarityCommand(),

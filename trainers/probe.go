@@ -1,0 +1,432 @@
+package trainers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/gonum/mat"
+
+	"x2vec/data"
+	"x2vec/graph"
+	"x2vec/graph/ops/blas"
+	"x2vec/objectives"
+	"x2vec/trainers/eval"
+)
+
+// A LabelCount says how many training labels are used: so many of each class, or a
+// share of each class; all where both are 0.
+type LabelCount struct {
+	PerClass int
+	Share    float64
+}
+
+// ParseLabelCount reads all, 10 or 5%.
+func ParseLabelCount(text string) (LabelCount, error) {
+	if text == "all" {
+		return LabelCount{}, nil
+	}
+	if digits, ok := strings.CutSuffix(text, "%"); ok {
+		if p, err := strconv.ParseFloat(digits, 64); err == nil && p > 0 && p <= 100 {
+			return LabelCount{Share: p / 100}, nil
+		}
+	} else if n, err := strconv.Atoi(text); err == nil && n > 0 {
+		return LabelCount{PerClass: n}, nil
+	}
+	return LabelCount{}, fmt.Errorf("is %q, want all, a number of labels of each class such as 10, or a share such as 5%%", text)
+}
+
+func (l LabelCount) String() string {
+	switch {
+	case l.PerClass > 0:
+		return strconv.Itoa(l.PerClass)
+	case l.Share > 0:
+		return strconv.FormatFloat(100*l.Share, 'g', -1, 64) + "%"
+	}
+	return "all"
+}
+
+// Draw gives the examples whose labels are used, by a seed: every class on its own, and
+// a smaller count is in a larger one. Where no class is asked for all are of one.
+func (l LabelCount) Draw(labels []int, seed uint64) []int {
+	count := func(members int) int { return members }
+	switch {
+	case l.PerClass > 0:
+		count = func(int) int { return l.PerClass }
+	case l.Share > 0:
+		count = data.ShareOf(l.Share)
+	}
+	return data.Drawn(labels, seed, count)
+}
+
+// ProbeOptions say how an encoder is probed.
+type ProbeOptions struct {
+	Tap       string
+	Whole     bool // see Extraction
+	Target    data.Target
+	Labels    LabelCount
+	Seeds     int      // the protocol is gone through with seeds 0 to Seeds-1
+	KNN       eval.KNN // for classes
+	Baselines bool     // raw pixels, PCA and an untrained net beside the encoder
+	Cache     string   // folder in which codes are kept
+	Say       func(format string, args ...any)
+}
+
+// heldOut is the share of the training codes by which a penalty is chosen.
+const heldOut = 0.2
+
+// A ProbeRow is what one kind of code reached.
+type ProbeRow struct {
+	Name   string    `json:"name"`   // "encoder", "pixels", "pca", "untrained"
+	Method string    `json:"method"` // "linear" or "knn"
+	Size   int       `json:"size"`   // values of a code
+	Scores []float64 `json:"scores"` // by seed
+	Mean   float64   `json:"mean"`
+	Half   float64   `json:"half_of_95"` // half the width of the 95 % interval over seeds; 0 for one seed
+	L2     []float64 `json:"l2,omitempty"`
+	// Unconverged counts the fits that ended by their number of iterations.
+	Unconverged int `json:"unconverged,omitempty"`
+}
+
+// A ProbeReport is what a probe found, and how.
+type ProbeReport struct {
+	Data       string     `json:"data"`
+	Layer      string     `json:"layer"`
+	Score      string     `json:"score"`
+	Classes    []string   `json:"classes"`
+	Labels     string     `json:"labels"`
+	Train      int        `json:"train"` // examples whose labels were used
+	Test       int        `json:"test"`
+	Seeds      int        `json:"seeds"`
+	Pretrained bool       `json:"pretrained"` // false where the weights are those of the start
+	Before     string     `json:"encoder_sha256_before"`
+	After      string     `json:"encoder_sha256_after"`
+	Doubles    int        `json:"train_examples_left_out"` // as they are test examples too
+	Rows       []ProbeRow `json:"rows"`
+	Skipped    []string   `json:"skipped,omitempty"`
+	Protocol   []string   `json:"protocol"`
+}
+
+// Probe judges a frozen encoder by what simple methods read out of its codes of
+// examples that it was not asked about before: a linear model, whose penalty is chosen
+// on held-out training examples, and nearest neighbours. No example of the test set
+// takes part in training: those that are in both sets are left out of it.
+func Probe(ctx context.Context, task objectives.Task, ps *graph.Params, train, test data.Source, o ProbeOptions) (*ProbeReport, error) {
+	p := &prober{ProbeOptions: o, ctx: ctx, task: task, train: train, test: test}
+	r := &ProbeReport{Data: train.Spec().Name, Layer: o.Tap, Score: eval.ScoreName(o.Target.Kind), Classes: o.Target.Names,
+		Labels: o.Labels.String(), Seeds: o.Seeds, Before: HashOf(ps)}
+	fresh, err := Untrained(task, task.Seed)
+	if err != nil {
+		return nil, err
+	}
+	r.Pretrained = HashOf(fresh) != r.Before
+	p.r = r
+	if err := p.encoder(ps); err != nil {
+		return nil, err
+	}
+	if o.Baselines {
+		if err := p.pixels(); err != nil {
+			return nil, err
+		}
+		if err := p.untrained(); err != nil {
+			return nil, err
+		}
+	}
+	if r.After = HashOf(ps); r.After != r.Before {
+		return nil, fmt.Errorf("the encoder changed while it was probed: its SHA-256 was %.12s… and is %.12s…", r.Before, r.After)
+	}
+	r.Protocol = p.protocol()
+	return r, nil
+}
+
+type prober struct {
+	ProbeOptions
+	ctx         context.Context
+	task        objectives.Task
+	train, test data.Source
+	r           *ProbeReport
+
+	size  int     // values of a code of the encoder
+	clean []int   // training examples that are not in the test set
+	parts [][]int // of clean, by seed: those whose labels are used
+}
+
+func (p *prober) extraction(ps *graph.Params) Extraction {
+	return Extraction{Task: p.task, Params: ps, Tap: p.Tap, Whole: p.Whole, Target: p.Target, Dir: p.Cache}
+}
+
+// both takes the codes of both sets, those of the training set without doubles.
+func (p *prober) both(e Extraction) (train, test eval.Features, err error) {
+	a, err := e.Take(p.ctx, p.train)
+	if err != nil {
+		return train, test, err
+	}
+	b, err := e.Take(p.ctx, p.test)
+	if err != nil {
+		return train, test, err
+	}
+	if p.clean == nil {
+		p.split(a, b)
+	}
+	if len(p.clean) == a.N() {
+		return a.Features, b.Features, nil
+	}
+	return a.Pick(p.clean), b.Features, nil
+}
+
+// split finds the examples that may be trained on, and draws those whose labels are.
+func (p *prober) split(train, test *Codes) {
+	in := map[uint64]bool{}
+	if p.task.Spec.Words == nil {
+		for _, s := range test.Sums {
+			in[s] = true
+		}
+	}
+	p.clean = []int{}
+	labels := []int{}
+	for i, s := range train.Sums {
+		if in[s] {
+			p.r.Doubles++
+			continue
+		}
+		p.clean = append(p.clean, i)
+		if train.Labels != nil {
+			labels = append(labels, train.Labels[i])
+		} else {
+			labels = append(labels, 0)
+		}
+	}
+	for seed := range p.Seeds {
+		p.parts = append(p.parts, p.Labels.Draw(labels, uint64(seed)))
+	}
+	p.r.Train, p.r.Test = len(p.parts[0]), test.N()
+	if test.Labels != nil {
+		p.r.Test = test.Features.Labelled().N()
+	}
+}
+
+// use is the part of the training codes of a seed.
+func (p *prober) use(train eval.Features, seed int) eval.Features {
+	if len(p.parts[seed]) == train.N() {
+		return train
+	}
+	return train.Pick(p.parts[seed])
+}
+
+// linear goes through the protocol with codes that are standardised.
+func (p *prober) linear(row *ProbeRow, train, test eval.Features, seed int) error {
+	if err := p.ctx.Err(); err != nil {
+		return context.Cause(p.ctx)
+	}
+	got, err := eval.Probe{Kind: p.Target.Kind, HeldOut: heldOut, Seed: uint64(seed)}.Run(p.use(train, seed), test)
+	if err != nil {
+		return err
+	}
+	row.Scores, row.L2 = append(row.Scores, got.Score), append(row.L2, got.L2)
+	if !got.Converged {
+		row.Unconverged++
+	}
+	p.Say("%s, seed %d: linear %s %.4f, penalty %g", row.Name, seed, p.r.Score, got.Score, got.L2)
+	return nil
+}
+
+func (p *prober) add(row ProbeRow) {
+	row.Mean, row.Half = eval.Interval(row.Scores)
+	p.r.Rows = append(p.r.Rows, row)
+}
+
+func (p *prober) encoder(ps *graph.Params) error {
+	train, test, err := p.both(p.extraction(ps))
+	if err != nil {
+		return err
+	}
+	p.size = train.D
+	if p.Target.Kind == data.Class {
+		row := ProbeRow{Name: "encoder", Method: "knn", Size: train.D}
+		for seed := range p.Seeds {
+			part := p.use(train, seed)
+			knn := p.KNN
+			knn.K = min(knn.K, part.Labelled().N())
+			acc, err := knn.Accuracy(part, test)
+			if err != nil {
+				return err
+			}
+			row.Scores = append(row.Scores, acc)
+			if len(part.X) == len(train.X) { // every seed would find the same
+				break
+			}
+		}
+		p.add(row)
+	}
+	row := ProbeRow{Name: "encoder", Method: "linear", Size: train.D}
+	if err := eval.Standardize(train, test); err != nil {
+		return err
+	}
+	for seed := range p.Seeds {
+		if err := p.linear(&row, train, test, seed); err != nil {
+			return err
+		}
+	}
+	p.add(row)
+	return nil
+}
+
+// maxPixels bounds the codes that are raw pixels, in bytes.
+const maxPixels = 3 << 29
+
+func (p *prober) pixels() error {
+	spec := p.train.Spec()
+	if size := int64(spec.Size()) * int64(p.train.Len()) * 4; size > maxPixels {
+		p.r.Skipped = append(p.r.Skipped, fmt.Sprintf("pixels and pca: %d examples of %d pixels take %d MB", p.train.Len(), spec.Size(), size>>20))
+		return nil
+	}
+	e := p.extraction(nil)
+	e.Dir = "" // they are quick to read
+	train, test, err := p.both(e)
+	if err != nil {
+		return err
+	}
+	if err := p.pca(train, test); err != nil {
+		return err
+	}
+	if err := eval.Standardize(train, test); err != nil {
+		return err
+	}
+	row := ProbeRow{Name: "pixels", Method: "linear", Size: train.D}
+	for seed := range p.Seeds {
+		if err := p.linear(&row, train, test, seed); err != nil {
+			return err
+		}
+	}
+	p.add(row)
+	return nil
+}
+
+// maxPCA bounds the values of an example of which principal components are taken.
+const maxPCA = 4096
+
+// pca probes the principal components of the pixels, as many as a code has values.
+func (p *prober) pca(train, test eval.Features) error {
+	k := min(p.size, train.D)
+	if train.D > maxPCA {
+		p.r.Skipped = append(p.r.Skipped, fmt.Sprintf("pca: an example has %d values, more than %d", train.D, maxPCA))
+		return nil
+	}
+	g := objectives.NewGram(train.D)
+	g.Add(train.X)
+	found, err := objectives.NewPrincipal(g.Mean(), g.Covariance(), k)
+	if err != nil {
+		return err
+	}
+	a, b := project(train, found.Directions), project(test, found.Directions)
+	if err := eval.Standardize(a, b); err != nil {
+		return err
+	}
+	row := ProbeRow{Name: "pca", Method: "linear", Size: k}
+	for seed := range p.Seeds {
+		if err := p.linear(&row, a, b, seed); err != nil {
+			return err
+		}
+	}
+	p.add(row)
+	return nil
+}
+
+// project gives the components of codes along the rows of directions, (K, D).
+func project(f eval.Features, directions *mat.Dense) eval.Features {
+	k, d := directions.Dims()
+	w := make([]float32, k*d)
+	for i := range k {
+		for j, v := range directions.RawRowView(i) {
+			w[i*d+j] = float32(v)
+		}
+	}
+	g := f
+	g.X, g.D = make([]float32, f.N()*k), k
+	blas.Gemm(false, true, f.N(), k, d, f.X, d, w, d, g.X, k, false)
+	return g
+}
+
+// untrained probes the same net with other weights of the start for each seed.
+func (p *prober) untrained() error {
+	row := ProbeRow{Name: "untrained", Method: "linear", Size: p.size}
+	for seed := range p.Seeds {
+		ps, err := Untrained(p.task, p.task.Seed+1+uint64(seed))
+		if err != nil {
+			return err
+		}
+		train, test, err := p.both(p.extraction(ps))
+		if err != nil {
+			return err
+		}
+		if err := eval.Standardize(train, test); err != nil {
+			return err
+		}
+		if err := p.linear(&row, train, test, seed); err != nil {
+			return err
+		}
+	}
+	p.add(row)
+	return nil
+}
+
+// protocol says how the numbers were taken, in sentences.
+func (p *prober) protocol() []string {
+	counts := "all training labels"
+	switch {
+	case p.Labels.PerClass > 0 && p.Target.Kind == data.Class:
+		counts = fmt.Sprintf("%d training labels of each class, drawn by the seed", p.Labels.PerClass)
+	case p.Labels.PerClass > 0:
+		counts = fmt.Sprintf("%d labelled training examples, drawn by the seed", p.Labels.PerClass)
+	case p.Labels.Share > 0:
+		counts = fmt.Sprintf("%s of the training labels, of each class, drawn by the seed", p.Labels)
+	}
+	model := map[data.TargetKind]string{data.Class: "softmax regression", data.Labels: "a logistic regression for each label", data.Values: "ridge regression"}[p.Target.Kind]
+	list := []string{
+		fmt.Sprintf("encoder frozen, in evaluation mode; %s; test set of %d looked at once", counts, p.r.Test),
+		fmt.Sprintf("linear: %s by L-BFGS on codes standardised by all training codes; L2 chosen from 1 to 1e-6 (over the number of examples) on %.0f %% of the labelled ones, at most 10,000, then fitted to all of them", model, 100*heldOut),
+	}
+	if p.Target.Kind == data.Class {
+		votes := "one vote each"
+		if p.KNN.Temperature > 0 {
+			votes = fmt.Sprintf("votes weighted by exp(cosine/%g)", p.KNN.Temperature)
+		}
+		list = append(list, fmt.Sprintf("knn: %d nearest by %v, %s", p.KNN.K, p.KNN.Metric, votes))
+	}
+	if p.Seeds > 1 {
+		list = append(list, fmt.Sprintf("mean and 95 %% interval (Student's t) over %d seeds, which draw the labels, the part held out and the weights of the untrained net", p.Seeds))
+	}
+	if p.r.Doubles > 0 {
+		list = append(list, fmt.Sprintf("%d training examples left out, as the same bytes are in the test set", p.r.Doubles))
+	}
+	return list
+}
+
+// Check says what is wrong with the options.
+func (o ProbeOptions) Check() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if o.Seeds < 1 || o.Seeds > 1000 {
+		bad("seeds: is %d, want 1 to 1000", o.Seeds)
+	}
+	if o.KNN.K < 1 {
+		bad("knn-k: is %d, want at least 1", o.KNN.K)
+	}
+	if !(o.KNN.Temperature >= 0) || math.IsInf(o.KNN.Temperature, 0) {
+		bad("knn-temperature: is %g, want 0 (one vote each) or more", o.KNN.Temperature)
+	}
+	return errors.Join(errs...)
+}
+
+// Row finds what a kind of code reached.
+func (r *ProbeReport) Row(name, method string) *ProbeRow {
+	i := slices.IndexFunc(r.Rows, func(row ProbeRow) bool { return row.Name == name && row.Method == method })
+	if i < 0 {
+		return nil
+	}
+	return &r.Rows[i]
+}
