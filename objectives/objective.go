@@ -81,6 +81,25 @@ type Objective interface {
 // (Scaling.Lightness); whatever else the encoder is used for does so too.
 type Colorless interface{ Colorless() }
 
+// A Discrete objective's model gives each example a grid of codes, and makes an
+// example of any such grid.
+type Discrete interface {
+	Objective
+	// CodeGrid is the size of the grid of an example. Its codes are 0 to codes−1.
+	CodeGrid(t Task) (h, w, codes int)
+	// EncodeCodes builds what gives clean examples their codes: the input is "x", as
+	// PrepareClean fills it, and the codes are tapped as CodesTap, (B, h, w).
+	EncodeCodes(t Task, s *graph.Scope)
+	// DecodeCodes builds what makes examples of codes: the input is CodesTap, integers
+	// (B, h, w), and the examples, scaled as t.Pixels says, are tapped as
+	// "reconstruction", (B, shape...).
+	DecodeCodes(t Task, s *graph.Scope)
+}
+
+// CodesTap is the name of the codes of a Discrete objective; as an activation they are
+// whole numbers in float32.
+const CodesTap = "codes"
+
 // A Fitter is solved, not trained by gradient steps (PCA, k-means).
 type Fitter interface {
 	Objective

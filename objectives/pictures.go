@@ -6,17 +6,22 @@ import (
 	"x2vec/data/transforms"
 )
 
+// tileOf is an example, (C, H, W) in scaled values, as bytes.
+func tileOf(t Task, values []float32) ([]byte, error) {
+	seen, tile := make([]float32, len(values)), make([]byte, len(values))
+	t.Pixels.Undo(seen, values)
+	return tile, transforms.Bytes(tile, seen, nil, nil)
+}
+
 // sheetOfRows draws the first n pictures of each array, (≥n, C, H, W) in scaled
 // values, as one row, the rows below each other.
 func sheetOfRows(t Task, n int, rows ...[]float32) (image.Image, error) {
 	size := t.Spec.Size()
-	values := make([]float32, size)
 	var tiles [][]byte
 	for _, row := range rows {
 		for i := range n {
-			t.Pixels.Undo(values, row[i*size:(i+1)*size])
-			tile := make([]byte, size)
-			if err := transforms.Bytes(tile, values, nil, nil); err != nil {
+			tile, err := tileOf(t, row[i*size:(i+1)*size])
+			if err != nil {
 				return nil, err
 			}
 			tiles = append(tiles, tile)

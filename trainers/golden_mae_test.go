@@ -94,6 +94,26 @@ func TestGoldenMAE(t *testing.T) {
 // against the case's, which rename finds by path.
 func trainedGolden(t *testing.T, c *golden.Case, name string, ps *graph.Params, p *graph.Program, feed *graph.Feed, rename func(string) string) {
 	t.Helper()
+	opt, params, lr := goldenOptimizer(t, c, name, ps)
+	for step := 1; step <= 3; step++ {
+		for i, g := range p.Gradients() {
+			params[i].G = g.Data
+		}
+		opt.Step(params, lr, 1)
+		if err := p.Run(feed, step); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Check(name+"3.loss", []float32{p.Loss()})
+	for _, w := range ps.Trained() {
+		c.Check(name+"3.w."+rename(w.Path), w.Data)
+	}
+}
+
+// goldenOptimizer is that of a case's trained weights, on the parameters that have a
+// gradient, with its rate.
+func goldenOptimizer(t *testing.T, c *golden.Case, name string, ps *graph.Params) (optim.Optimizer, []optim.Param, float32) {
+	t.Helper()
 	s := c.Optimizer(name)
 	opts, err := optim.Default(s.Type)
 	if err != nil {
@@ -113,19 +133,7 @@ func trainedGolden(t *testing.T, c *golden.Case, name string, ps *graph.Params, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	for step := 1; step <= 3; step++ {
-		for i, g := range p.Gradients() {
-			params[i].G = g.Data
-		}
-		opt.Step(params, float32(s.LR), 1)
-		if err := p.Run(feed, step); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c.Check(name+"3.loss", []float32{p.Loss()})
-	for _, w := range ps.Trained() {
-		c.Check(name+"3.w."+rename(w.Path), w.Data)
-	}
+	return opt, params, float32(s.LR)
 }
 
 // feedMAE makes the inputs from a case's patches and its order of them.

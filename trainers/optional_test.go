@@ -16,6 +16,8 @@ import (
 
 	"x2vec/data"
 	"x2vec/graph"
+	"x2vec/graph/nets"
+	"x2vec/graph/ops/par"
 	"x2vec/objectives"
 	"x2vec/trainers"
 	"x2vec/trainers/runlog"
@@ -141,6 +143,55 @@ func TestOptionalParts(t *testing.T) {
 	}
 	if lines != 2 { // steps 6 and 9
 		t.Errorf("%d lines of metrics", lines)
+	}
+}
+
+// A VQ-VAE that is stopped and goes on ends in the same bytes, its codebook, the
+// averages behind it and its measure of the data included, on any number of threads.
+func TestVQVAEIsRepeatable(t *testing.T) {
+	defer par.SetThreads(0)
+	for name, o := range map[string]objectives.VQVAE{
+		"ema":  {Codebook: "ema", KMeans: 2, Revive: 0.5},
+		"loss": {Codebook: "loss", Revive: 0.5},
+	} {
+		o.Codes, o.Beta, o.Decay, o.Epsilon, o.Spread = 9, 0.25, 0.9, 1e-5, 0.1
+		change := func(c *trainers.Config) {
+			c.Objective, c.Steps, c.Optimizer.Accumulate = &o, 12, 2
+			c.Task.Encoder = &nets.Residual{Hidden: 8, Halvings: 1, Blocks: 1, BlockHidden: 4, Dim: 5, Activation: "relu"}
+		}
+		par.SetThreads(1)
+		straight := tiny(t, change)
+		if err := straight.Run(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		par.SetThreads(3)
+		stop := errors.New("stop")
+		first := tiny(t, change)
+		if err := first.Run(context.Background(), call(func(t *trainers.Trainer) error {
+			if t.Step == 5 {
+				return stop
+			}
+			return nil
+		})); !errors.Is(err, stop) {
+			t.Fatal(err)
+		}
+		snap, err := first.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		second := tiny(t, change)
+		if err := second.Restore(snap); err != nil {
+			t.Fatal(err)
+		}
+		if err := second.Run(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(weights(second), weights(straight)) {
+			t.Errorf("%s: stopped and resumed, other weights", name)
+		}
+		if n := straight.Params.Get("codebook/batches").Data[0]; n != 24 {
+			t.Errorf("%s: the codebook has seen %v batches, want 24", name, n)
+		}
 	}
 }
 

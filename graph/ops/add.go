@@ -97,3 +97,31 @@ func (k *WeightedSum) Backward(_ []Arg, _, dout []float32, din [][]float32) {
 		}
 	}
 }
+
+// Over is x/c of a scalar x and a number c ≠ 0, (1): an error in units of the
+// variance of the data. c has no gradient.
+type Over struct{}
+
+// Name implements Kernel.
+func (k *Over) Name() string { return "quotient" }
+
+// Shape implements Kernel.
+func (k *Over) Shape(in []tensor.Shape) (tensor.Shape, error) {
+	if len(in[0]) != 0 || !slices.Equal(in[1], tensor.Shape{1}) {
+		return nil, fmt.Errorf("x is %v and c %v; want a scalar and (1)", in[0], in[1])
+	}
+	return tensor.Shape{}, nil
+}
+
+// Grads implements Kernel.
+func (k *Over) Grads() []bool { return []bool{true, false} }
+
+// Forward implements Kernel.
+func (k *Over) Forward(in []Arg, out []float32) { out[0] = in[0].F[0] / in[1].F[0] }
+
+// Backward implements Kernel.
+func (k *Over) Backward(in []Arg, _, dout []float32, din [][]float32) {
+	if din[0] != nil {
+		din[0][0] = dout[0] / in[1].F[0]
+	}
+}

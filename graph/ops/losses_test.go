@@ -234,6 +234,17 @@ func TestCrossEntropyExtremes(t *testing.T) {
 	}
 }
 
+func TestOver(t *testing.T) {
+	opstest.Run(t, "error over variance", opstest.Case{
+		New:  func() ops.Kernel { return &ops.Over{} },
+		In:   []opstest.Value{opstest.Scalar(3), {Shape: []int{1}, F: []float64{0.25}}},
+		Slow: func(in []opstest.Value) []float64 { return []float64{in[0].F[0] / in[1].F[0]} },
+	})
+	if _, err := (&ops.Over{}).Shape(shapes([]int{}, []int{2})); err == nil {
+		t.Error("two numbers are taken for one")
+	}
+}
+
 func TestWeightedSum(t *testing.T) {
 	opstest.Run(t, "three", opstest.Case{
 		New: func() ops.Kernel { return &ops.WeightedSum{Weights: []float32{0.5, -2, 1}} },

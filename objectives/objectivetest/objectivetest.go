@@ -31,6 +31,11 @@ type Case struct {
 	Rate  float32
 	Fall  float64
 
+	// Estimated begins the paths of parameters whose gradient is an estimate and not
+	// the derivative of the loss (straight-through); it need only be there. Empty: of
+	// none.
+	Estimated []string
+
 	// Refused are settings that Check must refuse, with a part of the sentence
 	// that says why.
 	Refused map[string]objectives.Objective
@@ -240,6 +245,9 @@ func (c *Case) gradients(t *testing.T) {
 		norm := length(grads[i])
 		if norm == 0 {
 			t.Errorf("%s: the gradient is zero", g.Param.Path)
+			continue
+		}
+		if slices.ContainsFunc(c.Estimated, func(begin string) bool { return strings.HasPrefix(g.Param.Path, begin) }) {
 			continue
 		}
 		along := make([]float32, len(grads[i]))

@@ -89,6 +89,10 @@ func measure(src data.Source, how string) (objectives.Scaling, error) {
 		}
 		return z, nil
 	}
+	if how == "signed" {
+		z.Mean = slices.Repeat([]float32{0.5}, size)
+		return z, nil
+	}
 	sum, squares := make([]uint64, size), make([]uint64, size)
 	for b, err := range data.Sequential(src, 512) {
 		if err != nil {

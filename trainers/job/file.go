@@ -63,9 +63,9 @@ type Data struct {
 	Length    int     `toml:"length"`     // text: words of an example
 }
 
-// normalizations are the ways in which bytes become numbers: byte/255; minus the
-// mean picture; minus the mean and over the standard deviation of the channel.
-var normalizations = []string{"unit", "centred", "standard"}
+// normalizations are the ways in which bytes become numbers: byte/255; minus ½;
+// minus the mean picture; minus the mean and over the standard deviation of the channel.
+var normalizations = []string{"unit", "signed", "centred", "standard"}
 
 // dataKeys lists the settings that a source takes.
 func dataKeys(name string) []string {

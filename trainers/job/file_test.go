@@ -101,7 +101,7 @@ duration = 0
 early_stop = 3
 `, nil, []string{
 			`job.toml:2: data.limit: is -1, want 0 (all) or more`,
-			`job.toml:3: data.normalize: is "zero", want one of unit, centred, standard`,
+			`job.toml:3: data.normalize: is "zero", want one of unit, signed, centred, standard`,
 			`job.toml:5: encoder.hidden: item [1] is 0, want 1 to 1048576`,
 			`job.toml:9: encoder.code: is 0, want 1 to 1048576`,
 			`job.toml:10: encoder.activation: *`,
