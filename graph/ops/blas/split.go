@@ -16,7 +16,7 @@ const forkFlops = 1 << 20
 type blocks struct {
 	operands
 	engine *engineType
-	after  func(lo, hi int)
+	after  func(Block)
 	byRow  func(lo, hi int)
 	byCol  func(lo, hi int)
 }
@@ -27,28 +27,31 @@ var blocksPool = sync.Pool{New: func() any {
 		p := s.part(lo, hi, 0, s.n)
 		s.engine.serial(p)
 		if s.after != nil {
-			s.after(lo, hi)
+			s.after(Block{lo, hi, 0, s.n})
 		}
 	}
 	s.byCol = func(lo, hi int) {
 		p := s.part(0, s.m, lo, hi)
 		s.engine.serial(p)
+		if s.after != nil {
+			s.after(Block{0, s.m, lo, hi})
+		}
 	}
 	return s
 }}
 
 // inBlocks runs the product on blocks of at least 64 rows or columns, at most 16 of them.
-func inBlocks(e *engineType, o operands, after func(lo, hi int)) {
+func inBlocks(e *engineType, o operands, after func(Block)) {
 	if o.flops() < forkFlops {
 		e.serial(o)
 		if after != nil {
-			after(0, o.m)
+			after(Block{0, o.m, 0, o.n})
 		}
 		return
 	}
 	s := blocksPool.Get().(*blocks)
 	s.operands, s.engine, s.after = o, e, after
-	if after == nil && o.n > o.m {
+	if o.n > o.m {
 		par.For(o.n, max(64, (o.n+15)/16), s.byCol)
 	} else {
 		par.For(o.m, max(64, (o.m+15)/16), s.byRow)
@@ -90,7 +93,7 @@ func forEachProduct(o operands, n, strideA, strideB, strideC int) {
 		for i := range n {
 			p := o
 			p.a, p.b, p.c = o.a[i*strideA:], o.b[i*strideB:], o.c[i*strideC:]
-			s.engine.rows(p, nil)
+			s.engine.all(p, nil)
 		}
 	default:
 		par.For(n, chunk, s.run)
