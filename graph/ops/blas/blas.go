@@ -23,7 +23,7 @@ import "fmt"
 // op(A) is (m, k): A itself, or its transpose if ta. op(B) is (k, n): B itself,
 // or its transpose if tb. C is (m, n). Large products use par.Threads goroutines.
 func Gemm(ta, tb bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, add bool) {
-	GemmThen(ta, tb, m, n, k, a, lda, b, ldb, c, ldc, add, nil)
+	gemm(ta, tb, m, n, k, a, lda, b, ldb, c, ldc, add, then{})
 }
 
 // A Block is rows I0 to I1-1, columns J0 to J1-1, of a matrix.
@@ -34,6 +34,30 @@ type Block struct{ I0, I1, J0, J1 int }
 // element once, even where k is zero; several calls may run at the same time. How C
 // is cut depends on the number of threads. after may be nil.
 func GemmThen(ta, tb bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, add bool, after func(Block)) {
+	gemm(ta, tb, m, n, k, a, lda, b, ldb, c, ldc, add, then{after: after})
+}
+
+// GemmRows is GemmThen with blocks of whole rows, for what looks at a row as one.
+func GemmRows(ta, tb bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, add bool, after func(Block)) {
+	gemm(ta, tb, m, n, k, a, lda, b, ldb, c, ldc, add, then{after, true})
+}
+
+// then is what follows a product, block by block.
+type then struct {
+	after func(Block) // may be nil
+	rows  bool        // blocks are whole rows
+}
+
+func (t then) call(i0, i1, j0, j1 int) {
+	if t.after != nil {
+		t.after(Block{i0, i1, j0, j1})
+	}
+}
+
+// columns reports whether blocks may be columns.
+func (t then) columns() bool { return t.after == nil || !t.rows }
+
+func gemm(ta, tb bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, add bool, t then) {
 	check(ta, tb, m, n, k, a, lda, b, ldb, c, ldc)
 	if m == 0 || n == 0 {
 		return
@@ -42,12 +66,10 @@ func GemmThen(ta, tb bool, m, n, k int, a []float32, lda int, b []float32, ldb i
 		if !add {
 			zero(m, n, c, ldc)
 		}
-		if after != nil {
-			after(Block{0, m, 0, n})
-		}
+		t.call(0, m, 0, n)
 		return
 	}
-	engine().all(operands{ta, tb, m, n, k, a, lda, b, ldb, c, ldc, add}, after)
+	engine().all(operands{ta, tb, m, n, k, a, lda, b, ldb, c, ldc, add}, t)
 }
 
 // Serial is Gemm on the calling goroutine only: for use inside of par.For.

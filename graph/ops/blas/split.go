@@ -16,7 +16,7 @@ const forkFlops = 1 << 20
 type blocks struct {
 	operands
 	engine *engineType
-	after  func(Block)
+	then   then
 	byRow  func(lo, hi int)
 	byCol  func(lo, hi int)
 }
@@ -26,37 +26,31 @@ var blocksPool = sync.Pool{New: func() any {
 	s.byRow = func(lo, hi int) {
 		p := s.part(lo, hi, 0, s.n)
 		s.engine.serial(p)
-		if s.after != nil {
-			s.after(Block{lo, hi, 0, s.n})
-		}
+		s.then.call(lo, hi, 0, s.n)
 	}
 	s.byCol = func(lo, hi int) {
 		p := s.part(0, s.m, lo, hi)
 		s.engine.serial(p)
-		if s.after != nil {
-			s.after(Block{0, s.m, lo, hi})
-		}
+		s.then.call(0, s.m, lo, hi)
 	}
 	return s
 }}
 
 // inBlocks runs the product on blocks of at least 64 rows or columns, at most 16 of them.
-func inBlocks(e *engineType, o operands, after func(Block)) {
+func inBlocks(e *engineType, o operands, t then) {
 	if o.flops() < forkFlops {
 		e.serial(o)
-		if after != nil {
-			after(Block{0, o.m, 0, o.n})
-		}
+		t.call(0, o.m, 0, o.n)
 		return
 	}
 	s := blocksPool.Get().(*blocks)
-	s.operands, s.engine, s.after = o, e, after
-	if o.n > o.m {
+	s.operands, s.engine, s.then = o, e, t
+	if t.columns() && o.n > o.m {
 		par.For(o.n, max(64, (o.n+15)/16), s.byCol)
 	} else {
 		par.For(o.m, max(64, (o.m+15)/16), s.byRow)
 	}
-	s.operands, s.after = operands{}, nil
+	s.operands, s.then = operands{}, then{}
 	blocksPool.Put(s)
 }
 
@@ -93,7 +87,7 @@ func forEachProduct(o operands, n, strideA, strideB, strideC int) {
 		for i := range n {
 			p := o
 			p.a, p.b, p.c = o.a[i*strideA:], o.b[i*strideB:], o.c[i*strideC:]
-			s.engine.all(p, nil)
+			s.engine.all(p, then{})
 		}
 	default:
 		par.For(n, chunk, s.run)

@@ -10,8 +10,8 @@ import (
 // engineType is one way to compute products.
 type engineType struct {
 	name   string
-	serial func(o operands)                    // on the calling goroutine; m, n, k > 0
-	all    func(o operands, after func(Block)) // on all threads; m, n, k > 0
+	serial func(o operands)         // on the calling goroutine; m, n, k > 0
+	all    func(o operands, t then) // on all threads; m, n, k > 0
 }
 
 // ownPath is our assembly for one instruction set.
@@ -127,6 +127,6 @@ func (p ownPath) engine() *engineType {
 
 // splitting completes an engine that can only compute on one goroutine.
 func splitting(e *engineType) *engineType {
-	e.all = func(o operands, after func(Block)) { inBlocks(e, o, after) }
+	e.all = func(o operands, t then) { inBlocks(e, o, t) }
 	return e
 }
