@@ -11,6 +11,13 @@ import (
 	"strings"
 )
 
+const (
+	// UnknownWord stands in a vocabulary for words that are not in it.
+	UnknownWord = "[UNK]"
+	// HiddenWord is how a hidden word is written. It is in no vocabulary.
+	HiddenWord = "[MASK]"
+)
+
 // A Vocabulary numbers words, the most frequent first. It does not change once
 // it is made.
 type Vocabulary struct {

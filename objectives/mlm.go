@@ -130,27 +130,37 @@ func (o *MLM) words(spans []span, v *data.Vocabulary, tokens []int) []span {
 	return spans
 }
 
-// Build implements Objective. It taps "encoder/tokens", (B, lead+T, D), the loss,
-// and "metric/accuracy", (); in evaluation also "encoder/code", (B, D), of the
-// tokens as the encoder sees them.
+// Build implements Objective. It taps "encoder/tokens", (B, lead+T, D), what the
+// encoder makes of the places that are asked for, as "asked", (B, K, D), and
+// "metric/accuracy", (); in evaluation also "encoder/code", (B, D), of the tokens as
+// the encoder sees them.
 func (o *MLM) Build(t Task, s *graph.Scope) *G.Node {
+	k := o.asked(t.Spec.Size())
+	x, table, bias := o.answers(t, s, k)                                                       // (B, K, D), (V+1, D), (V+1)
+	loss, right := layers.LinearCrossEntropy(s, x, table, bias, s.Ints("targets", t.Batch, k)) // (), ()
+	s.Tap("metric/accuracy", right)
+	return loss
+}
+
+// answers are what the encoder makes of k places of each example, and the output
+// layer.
+func (o *MLM) answers(t Task, s *graph.Scope, k int) (x, table, bias *G.Node) {
 	net, ok := t.Encoder.(nets.Sequenced)
 	if !ok {
 		s.Fail("%T has no vectors of tokens", t.Encoder)
 	}
-	size, v := t.Spec.Size(), t.Spec.Words.Len()
-	k, enc := o.asked(size), s.In("encoder")
-	tokens := s.Ints("tokens", t.Batch, size)   // (B, T)
-	x, lead := net.EncodeTokens(enc, tokens, v) // (B, lead+T, D)
+	v, enc := t.Spec.Words.Len(), s.In("encoder")
+	tokens := s.Ints("tokens", t.Batch, t.Spec.Size()) // (B, T)
+	x, lead := net.EncodeTokens(enc, tokens, v)        // (B, lead+T, D)
 	if !s.Training() {
 		net.Pool(enc, x, tokens, lead) // (B, D)
 	}
-	x = layers.GatherTokens(s, x, s.Ints("places", t.Batch, k), lead) // (B, K, D)
-	bias := s.In("head").Param("bias", graph.Constant(0), v+1)        // (V+1)
-	loss, right := layers.LinearCrossEntropy(s, x, net.Table(enc, v), bias, s.Ints("targets", t.Batch, k))
-	s.Tap("metric/accuracy", right)
-	return loss
+	x = s.Tap("asked", layers.GatherTokens(s, x, s.Ints("places", t.Batch, k), lead)) // (B, K, D)
+	return x, net.Table(enc, v), s.In(headScope).Param("bias", graph.Constant(0), v+1)
 }
+
+// headScope is where the bias of the output layer stands.
+const headScope = "head"
 
 // NewSurvey implements Surveyed: the means over the words that were asked for, of
 // which the last example may have fewer, and the perplexity.

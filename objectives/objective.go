@@ -169,6 +169,20 @@ type Pictured interface {
 	Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error)
 }
 
+// A Table shows in words what a model makes of a few examples.
+type Table struct {
+	Name    string // as a file is named: "gaps"
+	Caption string // one sentence: what is where
+	Columns []string
+	Rows    [][]string // each as long as Columns
+}
+
+// Tabled objectives make tables. p is an evaluation program of this objective that
+// has just run on b.
+type Tabled interface {
+	Tables(t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Table, error)
+}
+
 // Encode builds the encoder alone on clean examples, for features: the input is
 // "x", (B, Seen...), of words their numbers, and the code is tapped as "encoder/code", (B, D).
 func Encode(t Task, s *graph.Scope) *G.Node {

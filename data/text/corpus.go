@@ -27,7 +27,7 @@ type Options struct {
 	// run that a text is a test for. MinCount and MaxWords do not apply then.
 	Words *data.Vocabulary
 	// Unknown keeps the place of words that are not in the vocabulary: a word of its
-	// own, UnknownWord, stands for each. Without it they are left out.
+	// own, data.UnknownWord, stands for each. Without it they are left out.
 	Unknown bool
 	// Length is the number of words of an example; at least 1.
 	Length int
@@ -67,9 +67,6 @@ const (
 	// text that comes once in a while may be lost.
 	maxDistinct = 30_000_000
 )
-
-// UnknownWord stands for words that are not in the vocabulary.
-const UnknownWord = "[UNK]"
 
 // A Corpus is a text as numbers of the words of its vocabulary. Words that are not
 // in it are left out, and their neighbours moved together, unless Options.Unknown
@@ -246,7 +243,7 @@ func (b *builder) add(word []byte) {
 	i, ok := b.number[string(word)]
 	if !ok {
 		if b.o.Words != nil {
-			if u, ok := b.number[UnknownWord]; ok && b.o.Unknown {
+			if u, ok := b.number[data.UnknownWord]; ok && b.o.Unknown {
 				b.keep(u)
 			}
 			return
@@ -300,7 +297,7 @@ func (b *builder) finish(name string) (*Corpus, error) {
 			return nil, fmt.Errorf("of its %d words, %d different ones occur %d times or more; want at least 2; a lower min_count may help",
 				b.seen, words.Len(), b.o.MinCount)
 		}
-		unknown, ok := words.Find(UnknownWord)
+		unknown, ok := words.Find(data.UnknownWord)
 		if !ok {
 			unknown = -1
 		}
@@ -340,9 +337,9 @@ func (b *builder) vocabulary() *data.Vocabulary {
 	if n := b.o.MaxWords; n > 0 && v.Len() > n {
 		v = data.NewVocabulary(v.Words[:n], v.Counts[:n])
 	}
-	if _, there := v.Find(UnknownWord); b.o.Unknown && !there {
+	if _, there := v.Find(data.UnknownWord); b.o.Unknown && !there {
 		// At least once, so that a run knows what a new word is.
-		v = data.NewVocabulary(append(v.Words, UnknownWord), append(v.Counts, max(1, b.seen-v.Total)))
+		v = data.NewVocabulary(append(v.Words, data.UnknownWord), append(v.Counts, max(1, b.seen-v.Total)))
 	}
 	return v
 }

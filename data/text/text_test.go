@@ -388,7 +388,7 @@ func TestUnknown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := c.Spec().Words; v.Counts[v.Len()-1] != 1 || !slices.Contains(v.Words, UnknownWord) {
+	if v := c.Spec().Words; v.Counts[v.Len()-1] != 1 || !slices.Contains(v.Words, data.UnknownWord) {
 		t.Errorf("where all words are known, the vocabulary is %v", v.Words)
 	}
 }

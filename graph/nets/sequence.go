@@ -36,6 +36,9 @@ type Sequenced interface {
 	Pool(s *graph.Scope, tokens, words *G.Node, lead int) *G.Node
 }
 
+// TokenTable is where the table of a Sequenced encoder stands, below the encoder.
+const TokenTable = "token_embed/weight"
+
 // Transformer is a transformer over sequences of tokens (Vaswani et al. 2017,
 // arXiv:1706.03762): that of BERT (Devlin et al. 2019, arXiv:1810.04805), or with
 // Causal that of GPT. Tokens and their positions have a vector each; the sum passes
@@ -125,7 +128,7 @@ func (e *Transformer) CodeSize([]int) int { return e.Dim }
 
 // Table implements Sequenced. The parameter is token_embed/weight.
 func (e *Transformer) Table(s *graph.Scope, vocabulary int) *G.Node {
-	return s.In("token_embed").Param("weight", layers.Normal(sequenceStd), vocabulary+1, e.Dim) // (V+1, D)
+	return s.Param(TokenTable, layers.Normal(sequenceStd), vocabulary+1, e.Dim) // (V+1, D)
 }
 
 // EncodeTokens implements Sequenced. The parameters are token_embed/weight,
