@@ -34,6 +34,9 @@ type MLM struct {
 	Hidden     float64 `toml:"hidden"`      // share of those that are hidden
 	Random     float64 `toml:"random"`      // share of those that are replaced by another word
 	WholeWords bool    `toml:"whole_words"` // ask for all the tokens of a word together
+	// Short is the share of the examples that are cut to fewer tokens, from 2 on, in
+	// training, so that sentences are understood too (section A.2); 0 to 1.
+	Short float64 `toml:"short"`
 }
 
 // Check implements Objective.
@@ -51,6 +54,9 @@ func (o *MLM) Check(t Task) error {
 		bad("objective.random: is %g, want a share of 0 to 1", o.Random)
 	case o.Hidden+o.Random > 1+1e-9:
 		bad("objective.random: is %g and hidden %g, more than 1 together", o.Random, o.Hidden)
+	}
+	if !share(o.Short) {
+		bad("objective.short: is %g, want a share of 0 to 1", o.Short)
 	}
 	if t.Spec.Words == nil {
 		bad("objective.type: mlm learns from text, and an example of %s has shape %v", t.Spec.Name, t.Spec.Shape)
@@ -87,6 +93,12 @@ func (o *MLM) Prepare(t Task, b *data.Batch, into *graph.Feed) error {
 		}
 		places, targets := into.I["places"][i*k:(i+1)*k], into.I["targets"][i*k:(i+1)*k]
 		r.Seed(draw.Key(t.Seed, "mlm", b.Epoch, index))
+		if o.Short > 0 && b.Spec.Split == "train" && n > 2 && r.Float64() < o.Short {
+			n = 2 + r.IntN(n-2)
+			for j := n; j < size; j++ {
+				tokens[j] = -1
+			}
+		}
 		spans = o.words(spans[:0], words, tokens[:n])
 		chosen, most := 0, o.asked(n)
 		// The first spans of a random order, but for those that do not fit any more.

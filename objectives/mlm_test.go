@@ -50,6 +50,7 @@ func TestMLM(t *testing.T) {
 					"mask: is 0, want a share above 0":                 mlm(func(o *objectives.MLM) { o.Mask = 0 }),
 					"hidden: is NaN, want a share of 0 to 1":           mlm(func(o *objectives.MLM) { o.Hidden = math.NaN() }),
 					"random: is -1, want":                              mlm(func(o *objectives.MLM) { o.Random = -1 }),
+					"short: is 2, want a share of 0 to 1":              mlm(func(o *objectives.MLM) { o.Short = 2 }),
 					"random: is 0.3 and hidden 0.8, more than 1":       mlm(func(o *objectives.MLM) { o.Random = 0.3 }),
 					"whole_words: is true, but each token of prose is": mlm(func(o *objectives.MLM) { o.WholeWords = true }),
 				},
@@ -148,6 +149,58 @@ func TestMLMDraws(t *testing.T) {
 	within("replaced", replaced, n, 0.1*float64(v-1)/float64(v))
 	for place, got := range by[30:] {
 		within("place "+string(rune('0'+place%10)), got, size/length, 0.15)
+	}
+}
+
+// Some of the training examples are cut short, to any length, and ask for as many
+// words as that says.
+func TestMLMShort(t *testing.T) {
+	const length, short = 20, 0.3
+	src := prose(t, 40_000, 40, length)
+	o := &objectives.MLM{Mask: 0.15, Hidden: 0.8, Random: 0.1, Short: short}
+	task := objectives.Task{Encoder: smallTransformer(nil), Spec: src.Spec(), Batch: src.Len(), Seed: 3}
+	p, err := graph.Compile(graph.NewParams(1), graph.Train, func(s *graph.Scope) *G.Node { return o.Build(task, s) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	f := p.NewFeed()
+	for b, err := range data.Sequential(src, src.Len()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := o.Prepare(task, b, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lengths := make([]int, length+1)
+	for i := range task.Batch {
+		tokens := f.I["tokens"][i*length : (i+1)*length]
+		n := slices.Index(tokens, -1)
+		if n < 0 {
+			n = length
+		}
+		lengths[n]++
+		asked := 0
+		for j, target := range f.I["targets"][i*3 : (i+1)*3] {
+			if target >= 0 {
+				asked++
+				if place := f.I["places"][i*3+j]; place >= n {
+					t.Fatalf("example %d of %d words asks for place %d", i, n, place)
+				}
+			}
+		}
+		if want := max(1, int(math.Round(0.15*float64(n)))); asked != want {
+			t.Fatalf("example %d of %d words asks for %d, want %d", i, n, asked, want)
+		}
+	}
+	if whole, want := float64(lengths[length]), float64(task.Batch)*(1-short); math.Abs(whole-want) > 5*math.Sqrt(want*short) {
+		t.Errorf("%v of %d examples are whole, want about %.0f", whole, task.Batch, want)
+	}
+	for n := 2; n < length; n++ {
+		if lengths[n] == 0 {
+			t.Errorf("no example has %d words", n)
+		}
 	}
 }
 

@@ -82,6 +82,7 @@ type Evaluation struct {
 	TestLoss float64 // NaN where there are no test examples
 	Figures  []eval.Figure
 	Pictures []objectives.Picture
+	Tables   []objectives.Table
 	Skipped  []string // what could not be taken, and why
 }
 
@@ -118,11 +119,19 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 				return err
 			}
 		}
-		p, ok := t.Objective.(objectives.Pictured)
-		if !ok || b.Step > 0 {
+		if b.Step > 0 {
 			return nil
 		}
 		var err error
+		if o, ok := t.Objective.(objectives.Tabled); ok {
+			if e.Tables, err = o.Tables(s.task, s.p, b, s.feed); err != nil {
+				return err
+			}
+		}
+		p, ok := t.Objective.(objectives.Pictured)
+		if !ok {
+			return nil
+		}
 		e.Pictures, err = p.Pictures(s.task, s.p, b, s.feed)
 		return err
 	})

@@ -85,10 +85,16 @@ func EachActivation(ctx context.Context, task objectives.Task, ps *graph.Params,
 
 // Untrained is the encoder of a task with the weights that a seed draws.
 func Untrained(task objectives.Task, seed uint64) (*graph.Params, error) {
+	return untrained(task, seed, encoderAlone)
+}
+
+func encoderAlone(t objectives.Task, s *graph.Scope) { objectives.Encode(t, s) }
+
+func untrained(task objectives.Task, seed uint64, build func(t objectives.Task, s *graph.Scope)) (*graph.Params, error) {
 	task.Batch = 1
 	ps := graph.NewParams(seed)
 	p, err := graph.Compile(ps, graph.Eval, func(s *graph.Scope) *gorgonia.Node {
-		objectives.Encode(task, s)
+		build(task, s)
 		return nil
 	})
 	if err != nil {
@@ -101,7 +107,12 @@ func Untrained(task objectives.Task, seed uint64) (*graph.Params, error) {
 // its weights, averaged where the run kept an average. task says which encoder, and
 // what its examples are like.
 func Frozen(task objectives.Task, snap *checkpoints.Snapshot) (*graph.Params, error) {
-	ps, err := Untrained(task, task.Seed)
+	return FrozenModel(task, snap, encoderAlone)
+}
+
+// FrozenModel is Frozen for more than the encoder: for all that build asks for.
+func FrozenModel(task objectives.Task, snap *checkpoints.Snapshot, build func(t objectives.Task, s *graph.Scope)) (*graph.Params, error) {
+	ps, err := untrained(task, task.Seed, build)
 	if err != nil {
 		return nil, err
 	}

@@ -141,6 +141,9 @@ func (r *Run) evaluate(ctx context.Context, all bool) error {
 		}
 		result.Pictures = append(result.Pictures, eval.Picture{File: file, Caption: p.Caption})
 	}
+	for _, t := range e.Tables {
+		result.Tables = append(result.Tables, eval.Table(t))
+	}
 	dir := filepath.Join(r.Folder, EvalsDir)
 	if err := makeFolder(dir); err != nil {
 		return err

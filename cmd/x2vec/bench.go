@@ -93,8 +93,8 @@ Workloads: ` + strings.Join(names, ", "),
 				return badRequest(fmt.Errorf("--steps is %d, want more than %d: the first %d are not timed", steps, warmUp, warmUp))
 			}
 			sets := []string{fmt.Sprintf("train.duration=%d", steps)}
-			if args[0] == "mlm" { // the rate rises in the first twentieth of the steps
-				sets = append(sets, fmt.Sprintf("schedule.warmup=%d", max(1, steps/20)))
+			if args[0] == "mlm" { // the rate rises in the first twentieth of the steps; all examples are whole
+				sets = append(sets, fmt.Sprintf("schedule.warmup=%d", max(1, steps/20)), "objective.short=0")
 			}
 			if c.Flags().Changed("batch") {
 				sets = append(sets, fmt.Sprintf("train.batch=%d", o.batch))

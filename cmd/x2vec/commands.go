@@ -15,6 +15,7 @@ func commands() []*cobra.Command {
 		probeCommand(),
 		neighborsCommand(),
 		analogyCommand(),
+		fillCommand(),
 		similarityCommand(),
 		evalCommand(),
 		exportCommand(),

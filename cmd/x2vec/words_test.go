@@ -72,6 +72,63 @@ duration = "40 epochs"
 	expect(t, 2, []string{"no such file"}, "neighbors", filepath.Join(dir, "nowhere"), "cat")
 }
 
+// TestMaskedWords trains a masked language model on a text in which a word tells the
+// next, and puts it to use.
+func TestMaskedWords(t *testing.T) {
+	dir := t.TempDir()
+	text := filepath.Join(dir, "text.txt")
+	if err := os.WriteFile(text, []byte(strings.Repeat("the cat sat here . red car drove off . ", 160)+"rare"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	settings := filepath.Join(dir, "job.toml")
+	if err := os.WriteFile(settings, []byte(`seed = 1
+[data]
+source = "text"
+path = "`+filepath.ToSlash(text)+`"
+length = 15
+unknown = true
+min_count = 2
+test_share = 0.2
+[encoder]
+type = "transformer"
+dim = 32
+depth = 1
+heads = 2
+[objective]
+type = "mlm"
+short = 0.3
+[optimizer]
+type = "adamw"
+lr = 0.01
+[train]
+batch = 16
+duration = "60 epochs"
+`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	run := filepath.Join(dir, "run")
+	expect(t, 0, nil, "train", settings, "--out", run)
+	got := expect(t, 0, []string{"%  car"}, "fill", run, "red [MASK] drove off", "-n", "1")
+	if strings.Count(got, "\n") != 1 {
+		t.Errorf("one word of one gap is %q", got)
+	}
+	expect(t, 0, []string{"gap 1:\n", "%  cat", "gap 2:\n", "%  here"}, "fill", run, "The [MASK] sat [MASK] .")
+	if _, out, errs := inProcess("fill", run, "red zebra [MASK]"); !strings.Contains(errs, "not in the vocabulary of "+run+": zebra") || !strings.Contains(out, "%") {
+		t.Errorf("an unknown word: %q, %q", out, errs)
+	}
+	page, err := os.ReadFile(filepath.Join(run, "report.html"))
+	if err != nil || !strings.Contains(string(page), "Hidden words of test examples") || !strings.Contains(string(page), "erplexity") {
+		t.Errorf("the report has no filled gaps or no perplexity: %v", err)
+	}
+	expect(t, 0, []string{"rows of 32 values"}, "embed", run, "-o", filepath.Join(dir, "codes.npy"))
+	expect(t, 0, []string{"rows of 32 values"}, "embed", run, "--data", text, "-o", filepath.Join(dir, "other.npy"))
+	expect(t, 0, nil, "neighbors", run, "cat")
+
+	expect(t, 2, []string{"there is no gap in the text; write [MASK]"}, "fill", run, "red car")
+	expect(t, 2, []string{"the text has 41 words; the model takes 15 at most"}, "fill", run, strings.Repeat("cat ", 40)+"[MASK]")
+	expect(t, 2, []string{"-n: is 0"}, "fill", run, "[MASK]", "-n", "0")
+}
+
 // Words go with what takes words, and pictures with what takes pictures.
 func TestWordsAndPictures(t *testing.T) {
 	for want, sections := range map[string]string{

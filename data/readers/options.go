@@ -43,6 +43,9 @@ type Options struct {
 	MaxWords int    // text: the most frequent words to keep; 0 = all
 	Unknown  bool   // text: words that are not kept stand as [UNK], and are not left out
 	Length   int    // text: words of an example; 0 = 256
+	// Vocabulary is that of the run which a text is for, in place of one that is
+	// counted.
+	Vocabulary *data.Vocabulary
 
 	// Warn is told what was accepted but should be known; nil = nobody.
 	Warn func(text string)

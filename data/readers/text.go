@@ -11,7 +11,7 @@ import (
 var texts = []string{"text", "builtin-text"}
 
 func (o Options) textOptions() text.Options {
-	t := text.Options{Split: o.Words, MinCount: o.MinCount, MaxWords: o.MaxWords, Unknown: o.Unknown, Length: o.Length}
+	t := text.Options{Split: o.Words, MinCount: o.MinCount, MaxWords: o.MaxWords, Unknown: o.Unknown, Words: o.Vocabulary, Length: o.Length}
 	if t.Split == "" {
 		t.Split = "words"
 	}

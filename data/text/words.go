@@ -156,3 +156,16 @@ func (s *splitter) close() error {
 	s.at = 0
 	return nil
 }
+
+// SplitWords cuts a short text into words, in one of Modes.
+func SplitWords(mode, text string) ([]string, error) {
+	var words []string
+	s, err := newSplitter(mode, func(w []byte) { words = append(words, string(w)) })
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Write([]byte(text)); err != nil {
+		return nil, err
+	}
+	return words, s.close()
+}

@@ -23,6 +23,7 @@ type Result struct {
 	When     time.Time `json:"when"`
 	Figures  []Figure  `json:"figures"`
 	Pictures []Picture `json:"pictures,omitempty"`
+	Tables   []Table   `json:"tables,omitempty"`
 }
 
 // A Figure is one number that came out.
@@ -37,6 +38,14 @@ type Figure struct {
 type Picture struct {
 	File    string `json:"file"` // relative to the run's folder, with forward slashes
 	Caption string `json:"caption"`
+}
+
+// A Table is words that show what a model makes of a few examples.
+type Table struct {
+	Name    string     `json:"name"`
+	Caption string     `json:"caption"`
+	Columns []string   `json:"columns"`
+	Rows    [][]string `json:"rows"`
 }
 
 // Number is a float64 that JSON can carry whatever it is: NaN and infinities are

@@ -31,6 +31,11 @@ const Newest = -1
 // Keep reads the encoder of the run in a folder from the checkpoint of a step, or
 // from the newest that is whole. It needs none of the run's data.
 func Keep(folder string, step int) (*Kept, error) {
+	return keep(folder, step, func(k *Kept, snap *checkpoints.Snapshot) (*graph.Params, error) { return trainers.Frozen(k.Task, snap) })
+}
+
+// keep is Keep with the parameters that freeze gives.
+func keep(folder string, step int, freeze func(k *Kept, snap *checkpoints.Snapshot) (*graph.Params, error)) (*Kept, error) {
 	f, resolved, err := ReadRun(folder, nil)
 	if err != nil {
 		return nil, err
@@ -59,7 +64,7 @@ func Keep(folder string, step int) (*Kept, error) {
 	if err := k.readWords(); err != nil {
 		return nil, err
 	}
-	if k.Params, err = trainers.Frozen(k.Task, snap); err != nil {
+	if k.Params, err = freeze(k, snap); err != nil {
 		return nil, fmt.Errorf("%s: %w", folder, err)
 	}
 	return k, nil
@@ -111,7 +116,8 @@ func (k *Kept) Open(from, split string, warn func(string)) (data.Source, error) 
 func (k *Kept) redirect(o *readers.Options, from string) error {
 	own := o.Name
 	other := readers.Options{Split: o.Split, Seed: o.Seed, Resize: o.Resize, OnDamaged: o.OnDamaged, TestShare: o.TestShare,
-		Words: o.Words, MinCount: o.MinCount, MaxWords: o.MaxWords, Length: o.Length, Warn: o.Warn}
+		Words: o.Words, MinCount: o.MinCount, MaxWords: o.MaxWords, Unknown: o.Unknown, Length: o.Length,
+		Vocabulary: k.Task.Spec.Words, Warn: o.Warn}
 	named := filepath.Join(from, own)
 	switch info, err := os.Stat(from); {
 	case slices.Contains(readers.Names(), from):

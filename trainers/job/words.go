@@ -6,47 +6,114 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"x2vec/checkpoints"
 	"x2vec/data"
+	"x2vec/data/text"
 	"x2vec/data/vectors"
+	"x2vec/graph"
+	"x2vec/graph/nets"
+	"x2vec/objectives"
 	"x2vec/trainers"
 )
 
-// Words gives the word vectors of a run, those of its newest checkpoint, and the
-// step of that.
+// Words gives the word vectors of a run, those of its newest checkpoint, averaged
+// where the run kept an average, and the step of that.
 func Words(folder string) (*vectors.Vectors, int, error) {
-	path := filepath.Join(folder, VocabularyFile)
-	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(folder, VocabularyFile)); errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, fmt.Errorf("%s: holds no word vectors: there is no %s", folder, VocabularyFile)
 	}
+	k, err := Keep(folder, Newest)
 	if err != nil {
 		return nil, 0, err
 	}
-	defer file.Close()
-	v, err := data.ReadVocabulary(file)
-	if err != nil {
-		return nil, 0, fmt.Errorf("%s: %w", path, err)
-	}
-	store, err := checkpoints.Open(filepath.Join(folder, trainers.CheckpointsDir))
-	if err != nil {
-		return nil, 0, err
-	}
-	snap, _, err := store.Latest()
-	if err != nil {
-		return nil, 0, fmt.Errorf("%s: %w", folder, err)
-	}
-	const name = "encoder/weight"
-	for _, a := range snap.Weights {
-		if a.Name != name {
-			continue
+	words := k.Task.Spec.Words.Words
+	for _, name := range []string{"encoder/weight", "encoder/" + nets.TokenTable} {
+		if p := k.Params.Get(name); p != nil && len(p.Shape) == 2 && p.Shape[0] >= len(words) {
+			d := p.Shape[1]
+			v, err := vectors.New(words, d, p.Data[:len(words)*d])
+			return v, k.Step, err
 		}
-		if len(a.Shape) != 2 || a.Shape[0] != v.Len() || len(a.F32) != v.Len()*a.Shape[1] {
-			return nil, 0, fmt.Errorf("%s: %s is %v, and %s has %d words", folder, name, a.Shape, VocabularyFile, v.Len())
-		}
-		words, err := vectors.New(v.Words, a.Shape[1], a.F32)
-		return words, snap.State.Step, err
 	}
-	return nil, 0, fmt.Errorf("%s: the checkpoint of step %d has no %s", folder, snap.State.Step, name)
+	return nil, 0, fmt.Errorf("%s: the encoder %s has no vectors of words", folder, k.File.encoderType)
+}
+
+// A Filler is a masked language model that is kept by a run.
+type Filler struct {
+	*Kept
+	mlm *objectives.MLM
+}
+
+// KeepFiller reads the masked language model of a run in a folder, from its newest
+// checkpoint.
+func KeepFiller(folder string) (*Filler, error) {
+	f := &Filler{}
+	var err error
+	f.Kept, err = keep(folder, Newest, func(k *Kept, snap *checkpoints.Snapshot) (*graph.Params, error) {
+		mlm, ok := k.File.Objective.(*objectives.MLM)
+		if !ok || k.Task.Spec.Words == nil {
+			return nil, fmt.Errorf("its objective is %s; want mlm, which learns to fill gaps", k.File.objectiveType)
+		}
+		f.mlm = mlm
+		return trainers.FrozenModel(k.Task, snap, mlm.Model)
+	})
+	return f, err
+}
+
+// A Filled gap has the most probable words for it.
+type Filled struct{ Guesses []FilledWord }
+
+// A FilledWord is a word for a gap.
+type FilledWord struct {
+	Word string
+	P    float64
+}
+
+// Fill gives the n most probable words for each gap of a text, in their order; gaps
+// are written [MASK]. unknown are the words that the model does not know.
+func (f *Filler) Fill(said string, n int) (gaps []Filled, unknown []string, err error) {
+	tokens, unknown, err := f.Tokens(said)
+	if err != nil {
+		return nil, unknown, err
+	}
+	all, err := f.mlm.Fill(f.Task, f.Params, tokens, n)
+	if err != nil {
+		return nil, unknown, err
+	}
+	for _, list := range all {
+		var gap Filled
+		for _, g := range list {
+			gap.Guesses = append(gap.Guesses, FilledWord{f.Task.Spec.Words.Words[g.Word], g.P})
+		}
+		gaps = append(gaps, gap)
+	}
+	return gaps, unknown, nil
+}
+
+// Tokens are the words of a text by number, split as those of the run; [MASK] has
+// the number after the last. Words that are not in the vocabulary are listed too;
+// where the run has no word for them, they are left out.
+func (k *Kept) Tokens(said string) (tokens []int, unknown []string, err error) {
+	v := k.Task.Spec.Words
+	for i, piece := range strings.Split(said, data.HiddenWord) {
+		if i > 0 {
+			tokens = append(tokens, v.Len())
+		}
+		words, err := text.SplitWords(k.File.Data.Words, piece)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, w := range words {
+			if id, ok := v.Find(w); ok {
+				tokens = append(tokens, id)
+				continue
+			}
+			unknown = append(unknown, w)
+			if id, ok := v.Find(data.UnknownWord); ok {
+				tokens = append(tokens, id)
+			}
+		}
+	}
+	return tokens, unknown, nil
 }

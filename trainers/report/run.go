@@ -29,6 +29,7 @@ type run struct {
 	Headline    []card
 	HeadlineAt  string
 	Samples     []sample
+	Examples    []eval.Table // of the last evaluation
 	Table       *table
 	Timings     []fact
 	Environment []fact
@@ -123,6 +124,12 @@ func (r *run) headline() {
 		r.Headline = append(r.Headline, card{Label(f.Name), FigureValue(f.Name, float64(f.Value)), f.Note})
 	}
 	r.HeadlineAt = "at step " + Number(float64(last.Step))
+	for _, t := range last.Tables {
+		if t.Name != "" && len(t.Rows) > 0 {
+			t.Name = strings.ToUpper(t.Name[:1]) + strings.ReplaceAll(t.Name[1:], "-", " ")
+			r.Examples = append(r.Examples, t)
+		}
+	}
 }
 
 // evaluations is nil where there are fewer than two.
