@@ -18,6 +18,10 @@ type AttentionOptions struct {
 	// Memory, (B, S, E), is what the tokens look at in place of each other: cross
 	// attention.
 	Memory *G.Node
+	// Place, integers (B, 1), says which token of sequences of Length x is, (B, 1, D):
+	// causal attention one token at a time, for making new ones. See ops.AttentionStep.
+	Place  *G.Node
+	Length int
 	// Weight draws the initial weights; nil stands for Xavier.
 	Weight graph.Init
 }
@@ -38,6 +42,10 @@ func Attention(s *graph.Scope, name string, x *G.Node, o AttentionOptions) *G.No
 	init := []Option{Weight(Xavier()), Bias(graph.Constant(0))}
 	if o.Weight != nil {
 		init[0] = Weight(o.Weight)
+	}
+	if o.Place != nil {
+		y := s.Apply(&ops.AttentionStep{Heads: o.Heads, Length: o.Length}, Linear(s, "qkv", x, 3*d, init...), o.Place) // (B, 1, D)
+		return Linear(s, "proj", y, d, init...)                                                                        // (B, 1, D)
 	}
 	k := &ops.Attention{Heads: o.Heads, Causal: o.Causal, Cross: o.Memory != nil, Masked: o.Mask != nil}
 	var in []*G.Node

@@ -164,6 +164,9 @@ func (e *Conv) CodeSize([]int) int {
 	return e.Channels[len(e.Channels)-1]
 }
 
+// SizeFree implements the interface of that name.
+func (e *Conv) SizeFree() bool { return e.Code == 0 }
+
 // MapSize implements Mapped.
 func (e *Conv) MapSize(shape []int) (h, w, c int, ok bool) {
 	c, h, w = shape[0], shape[1], shape[2]

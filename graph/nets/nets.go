@@ -36,11 +36,11 @@ type Mirrored interface {
 	Decode(s *graph.Scope, code *G.Node, shape []int) *G.Node
 }
 
-// A SizeFree encoder has the same parameters for pictures of any height and width,
-// since it ends in a mean over all places.
+// A SizeFree encoder may have the same parameters for pictures of any height and
+// width, where it ends in a mean over all places.
 type SizeFree interface {
 	Encoder
-	SizeFree()
+	SizeFree() bool
 }
 
 // A Mapped encoder pools its code from a map of features that are each at a place of

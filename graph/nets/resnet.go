@@ -148,7 +148,7 @@ func basicBlock(s *graph.Scope, x layers.Map, out, stride int) layers.Map {
 }
 
 // SizeFree implements the interface of that name.
-func (e *ResNet) SizeFree() {}
+func (e *ResNet) SizeFree() bool { return true }
 
 var (
 	_ SizeFree = (*ResNet)(nil)

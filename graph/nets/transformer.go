@@ -31,6 +31,8 @@ type Blocks struct {
 	Dropout float32    // of what each half of a block adds, in training
 	Causal  bool       // a token looks at itself and those before it only
 	Mask    *G.Node    // (B, T), 0 leaves a token out of all attention; nil: none
+	Place   *G.Node    // (B, 1), which token x is, (B, 1, D), where they come one at a time; nil: x is all of them
+	Length  int        // with Place: tokens of the longest sequence
 	Weight  graph.Init // of the linear layers; nil stands for Xavier
 }
 
@@ -53,11 +55,18 @@ func (b Blocks) Check(dim int) error {
 // Apply builds the stack on x, (B, T, D), and taps the result of each block as
 // blocks/0 and so on, (B, T, D).
 func (b Blocks) Apply(s *graph.Scope, x *G.Node) *G.Node {
+	return b.All(s, x)[b.Depth-1]
+}
+
+// All is Apply that gives the result of each block.
+func (b Blocks) All(s *graph.Scope, x *G.Node) []*G.Node {
+	var all []*G.Node
 	for i := range b.Depth {
 		name := fmt.Sprintf("blocks/%d", i)
 		x = s.Tap(name, b.block(s.In(name), x)) // (B, T, D)
+		all = append(all, x)
 	}
-	return x
+	return all
 }
 
 func (b Blocks) block(s *graph.Scope, x *G.Node) *G.Node {
@@ -71,7 +80,7 @@ func (b Blocks) block(s *graph.Scope, x *G.Node) *G.Node {
 }
 
 func (b Blocks) attention(s *graph.Scope, x *G.Node) *G.Node {
-	y := layers.Attention(s, "attn", x, layers.AttentionOptions{Heads: b.Heads, Causal: b.Causal, Mask: b.Mask, Weight: b.Weight})
+	y := layers.Attention(s, "attn", x, layers.AttentionOptions{Heads: b.Heads, Causal: b.Causal, Mask: b.Mask, Place: b.Place, Length: b.Length, Weight: b.Weight})
 	return layers.Dropout(s.In("attn"), y, b.Dropout)
 }
 

@@ -103,7 +103,7 @@ func (k *Attention) Shape(in []tensor.Shape) (tensor.Shape, error) {
 		return nil, fmt.Errorf("the mask is %v; want (%d, %d), one value for each key", in[len(in)-1], k.b, k.s)
 	}
 	k.d = k.h / k.Heads
-	k.scale = float32(1 / math.Sqrt(float64(k.d)))
+	k.scale = attentionScale(k.d)
 	k.ld = (k.s + scoreVector - 1) / scoreVector * scoreVector
 	k.block = k.t
 	if k.t > maxAttentionBlock {
@@ -116,6 +116,9 @@ func (k *Attention) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	k.forward, k.backward = k.forwardHeads, k.backwardHeads
 	return tensor.Shape{k.b, k.t, k.h}, nil
 }
+
+// attentionScale is 1/√d (Vaswani et al., eq. 1).
+func attentionScale(d int) float32 { return float32(1 / math.Sqrt(float64(d))) }
 
 // Grads implements Kernel.
 func (k *Attention) Grads() []bool {

@@ -16,7 +16,7 @@ const forkFlops = 1 << 20
 type blocks struct {
 	operands
 	engine *engineType
-	then   then
+	after  func(lo, hi int)
 	byRow  func(lo, hi int)
 	byCol  func(lo, hi int)
 }
@@ -26,31 +26,34 @@ var blocksPool = sync.Pool{New: func() any {
 	s.byRow = func(lo, hi int) {
 		p := s.part(lo, hi, 0, s.n)
 		s.engine.serial(p)
-		s.then.call(lo, hi, 0, s.n)
+		if s.after != nil {
+			s.after(lo, hi)
+		}
 	}
 	s.byCol = func(lo, hi int) {
 		p := s.part(0, s.m, lo, hi)
 		s.engine.serial(p)
-		s.then.call(0, s.m, lo, hi)
 	}
 	return s
 }}
 
 // inBlocks runs the product on blocks of at least 64 rows or columns, at most 16 of them.
-func inBlocks(e *engineType, o operands, t then) {
+func inBlocks(e *engineType, o operands, after func(lo, hi int)) {
 	if o.flops() < forkFlops {
 		e.serial(o)
-		t.call(0, o.m, 0, o.n)
+		if after != nil {
+			after(0, o.m)
+		}
 		return
 	}
 	s := blocksPool.Get().(*blocks)
-	s.operands, s.engine, s.then = o, e, t
-	if t.columns() && o.n > o.m {
+	s.operands, s.engine, s.after = o, e, after
+	if after == nil && o.n > o.m {
 		par.For(o.n, max(64, (o.n+15)/16), s.byCol)
 	} else {
 		par.For(o.m, max(64, (o.m+15)/16), s.byRow)
 	}
-	s.operands, s.then = operands{}, then{}
+	s.operands, s.after = operands{}, nil
 	blocksPool.Put(s)
 }
 
@@ -87,7 +90,7 @@ func forEachProduct(o operands, n, strideA, strideB, strideC int) {
 		for i := range n {
 			p := o
 			p.a, p.b, p.c = o.a[i*strideA:], o.b[i*strideB:], o.c[i*strideC:]
-			s.engine.all(p, then{})
+			s.engine.rows(p, nil)
 		}
 	default:
 		par.For(n, chunk, s.run)

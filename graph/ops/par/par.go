@@ -40,21 +40,11 @@ func (p *Panic) Unwrap() error {
 	return err
 }
 
-// maxParts bounds the parts that the chunks of a loop are cut into.
-const maxParts = 64
-
-// place has a cache line for itself.
-type place struct {
-	atomic.Int64
-	_ [56]byte
-}
-
 // job is one running For. All fields below next are guarded by team.mu.
 type job struct {
 	f        func(lo, hi int)
-	n, chunk int
-	parts    int             // in use of next
-	next     [maxParts]place // of each part of the chunks, the first that nobody has taken
+	n, chunk int64
+	next     atomic.Int64 // first index that nobody has taken
 
 	active  atomic.Int32 // helpers, to be watched without the lock
 	room    int          // goroutines that may still join
@@ -135,19 +125,14 @@ func For(n, chunk int, f func(lo, hi int)) {
 		panic(fmt.Sprintf("par: chunk is %d, want at least 1", chunk))
 	}
 	j := jobs.Get().(*job)
-	chunks := (n + chunk - 1) / chunk
-	room := min(Threads(), chunks) - 1
-	j.f, j.n, j.chunk = f, n, chunk
-	j.parts = min(room+1, maxParts)
-	for p := range j.parts {
-		j.next[p].Store(int64(chunks * p / j.parts))
-	}
-	if room > 0 {
+	j.f, j.n, j.chunk = f, int64(n), int64(chunk)
+	j.next.Store(0)
+	if room := min(Threads(), (n+chunk-1)/chunk) - 1; room > 0 {
 		j.invite(room)
-		j.run(0)
+		j.run()
 		j.wait()
 	} else {
-		j.run(0)
+		j.run()
 	}
 	p := j.panic
 	j.f, j.panic = nil, nil
@@ -164,7 +149,7 @@ func (j *job) invite(room int) {
 	j.after, team.open = team.open, j
 	team.opened.Add(1)
 	for ; team.helpers < room; team.helpers++ {
-		go help(team.helpers + 1)
+		go help()
 	}
 	for range room {
 		team.wake.Signal()
@@ -200,10 +185,8 @@ func (j *job) close() {
 	}
 }
 
-// run works on the job's chunks until none is left: on those of its own part first,
-// so that what a goroutine wrote in one loop it finds in its own cache in the next,
-// then on what the others have left of theirs.
-func (j *job) run(part int) {
+// run works on the job's chunks until none is left.
+func (j *job) run() {
 	finished := false
 	defer func() {
 		if finished {
@@ -211,9 +194,7 @@ func (j *job) run(part int) {
 		}
 		// A panic, or f called runtime.Goexit (as testing's FailNow does): recover gives nil.
 		v := recover()
-		for p := range j.parts {
-			j.next[p].Store(int64(j.n)) // no loop has more chunks
-		}
+		j.next.Store(j.n)
 		p, ok := v.(*Panic)
 		if !ok {
 			if v == nil {
@@ -227,22 +208,18 @@ func (j *job) run(part int) {
 		}
 		team.mu.Unlock()
 	}()
-	chunks := (j.n + j.chunk - 1) / j.chunk
-	for i := range j.parts {
-		p := (part + i) % j.parts
-		for end := chunks * (p + 1) / j.parts; ; {
-			c := int(j.next[p].Add(1)) - 1
-			if c >= end {
-				break
-			}
-			j.f(c*j.chunk, min((c+1)*j.chunk, j.n))
+	for {
+		lo := j.next.Add(j.chunk) - j.chunk
+		if lo >= j.n {
+			finished = true
+			return
 		}
+		j.f(int(lo), int(min(lo+j.chunk, j.n)))
 	}
-	finished = true
 }
 
-// help is one of the team's goroutines: it joins open jobs for ever, each from the same part.
-func help(part int) {
+// help is one of the team's goroutines: it joins open jobs for ever.
+func help() {
 	var seen uint64
 	another := func() bool { return team.opened.Load() != seen }
 	team.mu.Lock()
@@ -262,13 +239,13 @@ func help(part int) {
 			j.close()
 		}
 		team.mu.Unlock()
-		j.assist(part)
+		j.assist()
 		team.mu.Lock()
 	}
 }
 
 // assist runs a job that was joined and leaves it, even when f ends the goroutine.
-func (j *job) assist(part int) {
+func (j *job) assist() {
 	ended := true
 	defer func() {
 		team.mu.Lock()
@@ -283,6 +260,6 @@ func (j *job) assist(part int) {
 		}
 		team.mu.Unlock()
 	}()
-	j.run(part)
+	j.run()
 	ended = false
 }
