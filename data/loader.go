@@ -235,7 +235,7 @@ func newBatch(spec Spec, n int) *Batch {
 		Labels:  make([]int, n),
 		Factors: make([]float32, n*len(spec.Factors)),
 	}
-	if spec.Words != nil {
+	if spec.Tokens() {
 		b.Tokens = make([]int32, n*spec.Size())
 	} else {
 		b.Pixels = make([]byte, n*spec.Size())
@@ -246,7 +246,7 @@ func newBatch(spec Spec, n int) *Batch {
 // read fills place i of the batch with the example of b.Index[i].
 func (b *Batch) read(src Source, i int, e *Example) error {
 	size, factors := b.Spec.Size(), len(b.Spec.Factors)
-	if b.Spec.Words != nil {
+	if b.Spec.Tokens() {
 		e.Tokens = b.Tokens[i*size : (i+1)*size : (i+1)*size]
 	} else {
 		e.Pixels = b.Pixels[i*size : (i+1)*size : (i+1)*size]

@@ -63,7 +63,7 @@ func (b *Batch) first(n int) *Batch {
 		Labels:  b.Labels[:n],
 		Factors: b.Factors[:n*len(b.Spec.Factors)],
 	}
-	if b.Spec.Words != nil {
+	if b.Spec.Tokens() {
 		f.Tokens = b.Tokens[:n*b.Spec.Size()]
 	} else {
 		f.Pixels = b.Pixels[:n*b.Spec.Size()]

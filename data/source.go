@@ -16,6 +16,9 @@ type Spec struct {
 	Shape []int
 	// Words is the vocabulary where an example is a run of T words, nil elsewhere.
 	Words *Vocabulary
+	// Codes is how many codes there are where an example is a grid of them, (H, W), as
+	// another model makes of pictures; 0 elsewhere.
+	Codes int
 	// Classes names the labels 0..len-1; empty where there are none.
 	Classes []string
 	// Factors names further targets that are known of every example (position,
@@ -45,16 +48,22 @@ func (s Spec) Size() int {
 	return n
 }
 
+// Tokens reports whether an example consists of numbers of words or codes, and not of
+// pixels.
+func (s Spec) Tokens() bool { return s.Words != nil || s.Codes > 0 }
+
 // Image reports whether an example is a picture of (C, H, W).
 func (s Spec) Image() bool { return len(s.Shape) == 3 }
 
 // An Example is one item of a Source. Pixels has room for Spec.Size() bytes
 // when Read is called, Factors for one value a factor; Read fills both. Where the
-// Spec has words there are no Pixels, and Tokens has room for Spec.Size() of them.
+// Spec has words or codes there are no Pixels, and Tokens has room for Spec.Size() of
+// them.
 type Example struct {
 	// Pixels are bytes in the order of Spec.Shape (C, H, W): 0 is black, 255 full.
 	Pixels []byte
-	// Tokens are words of the vocabulary by number; -1 after the end of the text.
+	// Tokens are words of the vocabulary by number, -1 after the end of the text; or
+	// codes.
 	Tokens []int32
 	// Label is the class, or -1 where there is none.
 	Label int

@@ -31,6 +31,8 @@ type Task struct {
 	// Unread says that the data have not been read yet: the Spec has a name and a
 	// shape alone.
 	Unread bool
+	// Codes draws the examples where they are grids of codes of another model.
+	Codes Codes
 }
 
 // Seen is the shape of what the encoder sees of an example.
@@ -184,10 +186,14 @@ type Tabled interface {
 }
 
 // Encode builds the encoder alone on clean examples, for features: the input is
-// "x", (B, Seen...), of words their numbers, and the code is tapped as "encoder/code", (B, D).
+// "x", (B, Seen...), of words their numbers, for an autoregressive encoder "before",
+// the symbols before each place; the code is tapped as "encoder/code", (B, D).
 func Encode(t Task, s *graph.Scope) *G.Node {
 	if e, ok := t.Encoder.(nets.Worded); ok && t.Spec.Words != nil {
 		return e.EncodeWords(s.In("encoder"), s.Ints("x", t.Batch, t.Spec.Size()), t.Spec.Words.Len())
+	}
+	if e, ok := t.Encoder.(nets.Autoregressive); ok {
+		return e.States(s.In("encoder"), s.Ints("before", t.Batch, t.Places()), t.Symbols())
 	}
 	x := s.Input("x", append([]int{t.Batch}, t.Seen()...)...)
 	return t.Encoder.Encode(s.In("encoder"), x)
@@ -199,6 +205,14 @@ func PrepareClean(t Task, b *data.Batch, into *graph.Feed) error {
 		for i, w := range b.Tokens {
 			into.I["x"][i] = int(w)
 		}
+		return nil
+	}
+	if _, ok := t.Encoder.(nets.Autoregressive); ok {
+		symbols := make([]int, b.N()*t.Places())
+		if err := t.ReadSymbols(symbols, b); err != nil {
+			return err
+		}
+		t.shift(into.I["before"], symbols)
 		return nil
 	}
 	t.See(into.F["x"], b.Pixels)

@@ -28,8 +28,9 @@ func init() {
 // 3.1).
 //
 // The encoder must have the same parameters for a patch as for the whole picture,
-// of which the features are then taken: a resnet, or a vit, which gets the
-// positions of the upper left corner for every patch.
+// of which the features are then taken: a resnet, a conv whose code is the mean of
+// its map, or a vit, which gets the positions of the upper left corner for every
+// patch.
 //
 // Shapes: B examples a batch, patches of (C, P, P), code size D.
 type RelativePosition struct {
@@ -76,9 +77,10 @@ func (o *RelativePosition) Check(t Task) error {
 				bad("objective.patch: the encoder cuts what it sees into patches of its own: %w", err)
 			}
 		}
-	case nets.SizeFree:
 	default:
-		bad("objective.type: relative-position needs an encoder that has the same parameters for a patch and for a picture, resnet or vit, and %T has not", t.Encoder)
+		if free, ok := e.(nets.SizeFree); !ok || !free.SizeFree() {
+			bad("objective.type: relative-position needs an encoder that has the same parameters for a patch and for a picture: resnet, vit, or conv with code = 0")
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -21,7 +21,7 @@ type pooled struct{}
 
 func (pooled) Check([]int) error  { return nil }
 func (pooled) CodeSize([]int) int { return 6 }
-func (pooled) SizeFree()          {}
+func (pooled) SizeFree() bool     { return true }
 func (pooled) Encode(s *graph.Scope, x *G.Node) *G.Node {
 	m := layers.Conv2D(s, "conv", layers.Images(s, x), 6, ops.Square(3, 1, 1), layers.Act(ops.Activation{Func: ops.Tanh}))
 	return s.Tap("code", layers.GlobalAvgPool(s, m))

@@ -112,7 +112,7 @@ func (c *Case) batch(t *testing.T, index []int) *data.Batch {
 	b := &data.Batch{Spec: spec, Epoch: 3, Step: 7, Index: index}
 	for _, i := range index {
 		e := data.Example{Factors: make([]float32, len(spec.Factors))}
-		if spec.Words != nil {
+		if spec.Tokens() {
 			e.Tokens = make([]int32, spec.Size())
 		} else {
 			e.Pixels = make([]byte, spec.Size())

@@ -48,6 +48,11 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 	}
 	f.see(&task)
 	f.src.parts(f, task)
+	if q, ok := f.Objective.(objectives.Quantizer); ok && len(task.Pixels.Palette) == 0 && len(f.src.faults) == 0 {
+		if task.Pixels.Palette, err = q.ChoosePalette(train, f.Seed); err != nil {
+			f.src.component("objective", err)
+		}
+	}
 	perEpoch := float64(train.Len()/f.Train.Batch) / float64(f.Optimizer.Accumulate)
 	steps := func(d Duration) int { return d.Steps(perEpoch, f.Train.Batch*f.Optimizer.Accumulate) }
 	s := f.Schedule
