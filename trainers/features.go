@@ -36,6 +36,12 @@ func EachFeature(ctx context.Context, task objectives.Task, ps *graph.Params, sr
 // (B, …).
 func EachActivation(ctx context.Context, task objectives.Task, ps *graph.Params, src data.Source, tap string,
 	visit func(b *data.Batch, v graph.View) error) error {
+	return eachTap(ctx, task, ps, src, encoderAlone, tap, visit)
+}
+
+// eachTap runs what build makes of clean examples over all of a source.
+func eachTap(ctx context.Context, task objectives.Task, ps *graph.Params, src data.Source, build func(t objectives.Task, s *graph.Scope), tap string,
+	visit func(b *data.Batch, v graph.View) error) error {
 	task.Batch = min(task.Batch, src.Len())
 	var p *graph.Program
 	var feed *graph.Feed
@@ -57,11 +63,7 @@ func EachActivation(ctx context.Context, task objectives.Task, ps *graph.Params,
 				p.Close()
 			}
 			have, task.Batch = b.N(), b.N()
-			p, err = graph.Compile(ps, graph.Eval, func(s *graph.Scope) *gorgonia.Node {
-				objectives.Encode(task, s)
-				return nil
-			})
-			if err != nil {
+			if p, err = compile(ps, task, build); err != nil {
 				return err
 			}
 			feed = p.NewFeed()
@@ -83,6 +85,14 @@ func EachActivation(ctx context.Context, task objectives.Task, ps *graph.Params,
 	return nil
 }
 
+// compile makes an evaluation program that is read by its taps.
+func compile(ps *graph.Params, task objectives.Task, build func(t objectives.Task, s *graph.Scope)) (*graph.Program, error) {
+	return graph.Compile(ps, graph.Eval, func(s *graph.Scope) *gorgonia.Node {
+		build(task, s)
+		return nil
+	})
+}
+
 // Untrained is the encoder of a task with the weights that a seed draws.
 func Untrained(task objectives.Task, seed uint64) (*graph.Params, error) {
 	return untrained(task, seed, encoderAlone)
@@ -93,10 +103,7 @@ func encoderAlone(t objectives.Task, s *graph.Scope) { objectives.Encode(t, s) }
 func untrained(task objectives.Task, seed uint64, build func(t objectives.Task, s *graph.Scope)) (*graph.Params, error) {
 	task.Batch = 1
 	ps := graph.NewParams(seed)
-	p, err := graph.Compile(ps, graph.Eval, func(s *graph.Scope) *gorgonia.Node {
-		build(task, s)
-		return nil
-	})
+	p, err := compile(ps, task, build)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -21,6 +22,7 @@ import (
 type embedFlags struct {
 	out, data, split, layer string
 	step, batch             int
+	codes                   bool
 }
 
 func embedCommand() *cobra.Command {
@@ -36,10 +38,15 @@ row an example, in the order of the data. The ending of FILE says in which form:
   .csv      index, file and label where they are known, then z0, z1 …
   .parquet  the same columns, z being a list
 
+With --codes the grid of discrete codes of each example is written instead, whole
+numbers, of a run that learns such codes (vqvae): an int32 array (N, h, w), in other
+forms the rows of the grid after each other.
+
 Without --data these are the run's own examples. Memory does not grow with their
 number. Where the run kept an average of the weights, it is used, as in evaluation.`,
 		Example: `  x2vec embed runs/ae-mlp -o codes.npz
   x2vec embed runs/ae-mlp --split test --layer encoder/fc1 -o hidden.npy
+  x2vec embed runs/vqvae --codes --split test -o codes.npy
   x2vec embed runs/ae-folder --data ~/photos --split all -o photos.parquet`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0]) },
@@ -49,6 +56,7 @@ number. Where the run kept an average of the weights, it is used, as in evaluati
 	f.StringVar(&o.data, "data", "", "`folder` of the data, or the name of a data set (default: the run's own)")
 	f.StringVar(&o.split, "split", "train", "train, test, or all: the one, then the other")
 	f.StringVar(&o.layer, "layer", trainers.CodeTap, "activation to write; a wrong name lists them")
+	f.BoolVar(&o.codes, "codes", false, "write the grids of discrete codes")
 	f.IntVar(&o.step, "step", job.Newest, "of the checkpoint (default: the newest)")
 	f.IntVar(&o.batch, "batch", 256, "examples at a time")
 	return c
@@ -63,6 +71,8 @@ func (o *embedFlags) run(c *cobra.Command, folder string) error {
 		return badRequest(fmt.Errorf("--split is %q, want train, test or all", o.split))
 	case o.batch < 1:
 		return badRequest(fmt.Errorf("--batch is %d, want at least 1", o.batch))
+	case o.codes && c.Flags().Changed("layer"):
+		return badRequest(errors.New("--codes and --layer: give one of them; the codes are no activation of the encoder"))
 	case c.Flags().Changed("step") && o.step < 0:
 		return badRequest(fmt.Errorf("--step is %d, want that of a checkpoint", o.step))
 	}
@@ -75,7 +85,7 @@ func (o *embedFlags) run(c *cobra.Command, folder string) error {
 	if _, err := ownFile(folder, nil); err != nil {
 		return err
 	}
-	kept, err := job.Keep(folder, o.step)
+	kept, each, err := o.keep(folder)
 	if err != nil {
 		return err
 	}
@@ -96,16 +106,12 @@ func (o *embedFlags) run(c *cobra.Command, folder string) error {
 	defer console.end()
 	count := console.count(n, "codes")
 	kept.Task.Batch = o.batch
-	width := 0
+	var shape []int
 	err = table.Save(o.out, n, func(w *table.Writer) error {
 		for _, src := range sources {
 			labelled := len(src.Spec().Classes) > 0
-			err := trainers.EachFeature(ctx, kept.Task, kept.Params, src, o.layer, func(b *data.Batch, x []float32, d int) error {
-				if err := finite(src, b, x, d); err != nil {
-					return err
-				}
-				width = d
-				rows := table.Rows{Shape: []int{d}, Floats: x}
+			err := each(ctx, src, func(b *data.Batch, rows table.Rows) error {
+				shape = rows.Shape
 				if labelled {
 					rows.Labels = b.Labels
 				}
@@ -128,8 +134,38 @@ func (o *embedFlags) run(c *cobra.Command, folder string) error {
 		return err
 	}
 	console.end()
-	fmt.Fprintf(c.OutOrStdout(), "%s: %s rows of %d values, %s by step %d of %s\n", o.out, humanize.Comma(int64(n)), width, o.layer, kept.Step, folder)
+	what := fmt.Sprintf("%d values, %s", shape[0], o.layer)
+	if o.codes {
+		what = fmt.Sprintf("%d x %d codes", shape[0], shape[1])
+	}
+	fmt.Fprintf(c.OutOrStdout(), "%s: %s rows of %s by step %d of %s\n", o.out, humanize.Comma(int64(n)), what, kept.Step, folder)
 	return nil
+}
+
+// eachRows gives what is written of each batch of a source.
+type eachRows func(ctx context.Context, src data.Source, visit func(b *data.Batch, rows table.Rows) error) error
+
+// keep reads what is needed of the run, and says how it makes rows: activations or
+// discrete codes.
+func (o *embedFlags) keep(folder string) (*job.Kept, eachRows, error) {
+	if !o.codes {
+		kept, err := job.Keep(folder, o.step)
+		return kept, func(ctx context.Context, src data.Source, visit func(b *data.Batch, rows table.Rows) error) error {
+			return trainers.EachFeature(ctx, kept.Task, kept.Params, src, o.layer, func(b *data.Batch, x []float32, d int) error {
+				if err := finite(src, b, x, d); err != nil {
+					return err
+				}
+				return visit(b, table.Rows{Shape: []int{d}, Floats: x})
+			})
+		}, err
+	}
+	kept, discrete, err := job.KeepDiscrete(folder, o.step)
+	return kept, func(ctx context.Context, src data.Source, visit func(b *data.Batch, rows table.Rows) error) error {
+		h, w, _ := discrete.CodeGrid(kept.Task)
+		return trainers.EachCodes(ctx, kept.Task, discrete, kept.Params, src, func(b *data.Batch, codes []int32) error {
+			return visit(b, table.Rows{Shape: []int{h, w}, Ints: codes})
+		})
+	}, err
 }
 
 // finite names the first example whose code cannot be used.

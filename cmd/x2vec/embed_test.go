@@ -89,6 +89,31 @@ func TestEmbed(t *testing.T) {
 	}
 }
 
+// The codes of a VQ-VAE are whole numbers in a grid; other runs have none.
+func TestEmbedCodes(t *testing.T) {
+	dir := t.TempDir()
+	run, other := filepath.Join(dir, "run"), filepath.Join(dir, "other")
+	expect(t, 0, nil, "train", "vqvae-builtin", "--out", run, "--set", "data.limit=64", "--set", "data.test_limit=40",
+		"--set", "train.duration=4", "--set", "encoder.hidden=8", "--set", "objective.codes=6", "--set", "train.batch=8")
+	out := filepath.Join(dir, "codes.npy")
+	expect(t, 0, []string{"40 rows of 7 x 7 codes by step 4 of"}, "embed", run, "--codes", "--split", "test", "-o", out)
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if head := string(b[:128]); !strings.Contains(head, "'<i4'") || !strings.Contains(head, "(40, 7, 7") || len(b) != 128+4*40*49 {
+		t.Fatalf("%d bytes that begin %q", len(b), head)
+	}
+	for i := 128; i < len(b); i += 4 {
+		if c := int32(binary.LittleEndian.Uint32(b[i:])); c < 0 || c >= 6 {
+			t.Fatalf("a code of 6 is %d", c)
+		}
+	}
+	expect(t, 2, []string{"--codes and --layer: give one of them"}, "embed", run, "--codes", "--layer", "encoder/map", "-o", out)
+	expect(t, 0, nil, "train", writeJob(t, fmt.Sprintf(small, 12)), "--out", other)
+	expect(t, 1, []string{"is a run of autoencoder, which learns no discrete codes; want one of vqvae"}, "embed", other, "--codes", "-o", out)
+}
+
 // Memory does not grow with the number of examples.
 func TestEmbedMemory(t *testing.T) {
 	if testing.Short() {
