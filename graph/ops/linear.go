@@ -12,7 +12,7 @@ import (
 )
 
 // Linear is y = act(x Wᵀ + b): x is (..., in), W is (out, in) as in PyTorch, b is
-// (out) and y (..., out). Bias and activation are applied to each block of rows
+// (out) and y (..., out). Bias and activation are applied to each block of y
 // while it is in the cache of the core that computed it.
 type Linear struct {
 	NoBias bool // the inputs are x and W only
@@ -24,8 +24,9 @@ type Linear struct {
 	z          []float32 // x Wᵀ + b, where the gradient of the activation needs it
 
 	call
-	dst, dz, part    []float32
-	finish, activity func(lo, hi int)
+	dst, dz, part []float32
+	finish        func(blas.Block)
+	activity      func(lo, hi int)
 }
 
 // Name implements Kernel.
@@ -46,7 +47,7 @@ func (k *Linear) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	k.n, k.m = w[1], w[0]
 	k.rows = x.TotalSize() / k.n
 	k.chunk = rowChunk(k.rows, k.m)
-	k.finish, k.activity = k.finishRows, k.backwardRows
+	k.finish, k.activity = k.finishBlock, k.backwardRows
 	y := x.Clone()
 	y[y.Dims()-1] = k.m
 	return y, k.Act.check()
@@ -74,23 +75,34 @@ func (k *Linear) Forward(in []Arg, out []float32) {
 	if k.NoBias && k.Act.Func == Identity {
 		after = nil
 	}
-	blas.GemmRows(false, true, k.rows, k.m, k.n, in[0].F, k.n, in[1].F, k.n, k.dst, k.m, false, after)
+	blas.GemmThen(false, true, k.rows, k.m, k.n, in[0].F, k.n, in[1].F, k.n, k.dst, k.m, false, after)
 	k.call, k.dst = call{}, nil
 }
 
-func (k *Linear) finishRows(lo, hi int) {
-	a, b := lo*k.m, hi*k.m
-	z := k.dst[a:b]
+func (k *Linear) finishBlock(b blas.Block) {
+	if b.J0 == 0 && b.J1 == k.m { // whole rows are one piece
+		k.finishPiece(b.I0*k.m, b.I1-b.I0, 0, k.m)
+		return
+	}
+	for i := b.I0; i < b.I1; i++ {
+		k.finishPiece(i*k.m+b.J0, 1, b.J0, b.J1)
+	}
+}
+
+// finishPiece does it for rows of columns j0 to j1-1 that follow one another from element at on.
+func (k *Linear) finishPiece(at, rows, j0, j1 int) {
+	cols := j1 - j0
+	z := k.dst[at : at+rows*cols]
 	switch {
 	case k.NoBias:
 	case k.Act.Func == ReLU:
-		vec.AddBiasReLU(z, k.in[2].F, hi-lo, k.m)
+		vec.AddBiasReLU(z, k.in[2].F[j0:j1], rows, cols)
 		return
 	default:
-		vec.AddBias(z, k.in[2].F, hi-lo, k.m)
+		vec.AddBias(z, k.in[2].F[j0:j1], rows, cols)
 	}
 	if k.Act.Func != Identity {
-		k.Act.apply(k.out[a:b], z)
+		k.Act.apply(k.out[at:at+rows*cols], z)
 	}
 }
 

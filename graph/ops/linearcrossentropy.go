@@ -30,8 +30,9 @@ type LinearCrossEntropy struct {
 	scale      float32   // of the gradient
 
 	call
-	scaled, part    []float32
-	finish, columns func(lo, hi int)
+	scaled, part []float32
+	finish       func(blas.Block)
+	columns      func(lo, hi int)
 }
 
 // Name implements Kernel.
@@ -98,8 +99,8 @@ func (k *LinearCrossEntropy) Forward(in []Arg, out []float32) {
 }
 
 // finishRows turns x Wᵀ into p − q, and finds the losses.
-func (k *LinearCrossEntropy) finishRows(lo, hi int) {
-	for r := lo; r < hi; r++ {
+func (k *LinearCrossEntropy) finishRows(b blas.Block) {
+	for r := b.I0; r < b.I1; r++ {
 		g, t := k.g[r*k.c:][:k.c], k.in[3].I[r]
 		k.losses[r], k.right[r] = 0, false
 		if t < 0 {

@@ -23,28 +23,53 @@ import "fmt"
 // op(A) is (m, k): A itself, or its transpose if ta. op(B) is (k, n): B itself,
 // or its transpose if tb. C is (m, n). Large products use par.Threads goroutines.
 func Gemm(ta, tb bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, add bool) {
-	GemmRows(ta, tb, m, n, k, a, lda, b, ldb, c, ldc, add, nil)
+	gemm(ta, tb, m, n, k, a, lda, b, ldb, c, ldc, add, then{})
 }
 
-// GemmRows is Gemm that calls after(lo, hi) when rows lo to hi-1 of C are finished,
-// on the goroutine that computed them and while they are in its cache. The calls
-// cover all rows, each once, even where n or k is zero; several may run at the same
-// time. after may be nil.
-func GemmRows(ta, tb bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, add bool, after func(lo, hi int)) {
+// A Block is rows I0 to I1-1, columns J0 to J1-1, of a matrix.
+type Block struct{ I0, I1, J0, J1 int }
+
+// GemmThen is Gemm that calls after with each block of C that is finished, on the
+// goroutine that computed it and while it is in its cache. The blocks cover C, each
+// element once, even where k is zero; several calls may run at the same time. How C
+// is cut depends on the number of threads. after may be nil.
+func GemmThen(ta, tb bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, add bool, after func(Block)) {
+	gemm(ta, tb, m, n, k, a, lda, b, ldb, c, ldc, add, then{after: after})
+}
+
+// GemmRows is GemmThen with blocks of whole rows, for what looks at a row as one.
+func GemmRows(ta, tb bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, add bool, after func(Block)) {
+	gemm(ta, tb, m, n, k, a, lda, b, ldb, c, ldc, add, then{after, true})
+}
+
+// then is what follows a product, block by block.
+type then struct {
+	after func(Block) // may be nil
+	rows  bool        // blocks are whole rows
+}
+
+func (t then) call(i0, i1, j0, j1 int) {
+	if t.after != nil {
+		t.after(Block{i0, i1, j0, j1})
+	}
+}
+
+// columns reports whether blocks may be columns.
+func (t then) columns() bool { return t.after == nil || !t.rows }
+
+func gemm(ta, tb bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, add bool, t then) {
 	check(ta, tb, m, n, k, a, lda, b, ldb, c, ldc)
-	if m == 0 {
+	if m == 0 || n == 0 {
 		return
 	}
-	if n == 0 || k == 0 {
+	if k == 0 {
 		if !add {
 			zero(m, n, c, ldc)
 		}
-		if after != nil {
-			after(0, m)
-		}
+		t.call(0, m, 0, n)
 		return
 	}
-	engine().rows(operands{ta, tb, m, n, k, a, lda, b, ldb, c, ldc, add}, after)
+	engine().all(operands{ta, tb, m, n, k, a, lda, b, ldb, c, ldc, add}, t)
 }
 
 // Serial is Gemm on the calling goroutine only: for use inside of par.For.

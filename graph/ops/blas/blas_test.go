@@ -188,25 +188,30 @@ func TestGemm(t *testing.T) {
 			Serial(p.ta, p.tb, p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, got, p.ldc, p.add)
 			p.compare(t, got, want)
 
-			copy(got, p.c)
-			calls := make([]atomic.Int32, p.m)
-			GemmRows(p.ta, p.tb, p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, got, p.ldc, p.add, func(lo, hi int) {
-				for i := lo; i < hi; i++ {
-					calls[i].Add(1)
+			for name, gemm := range map[string]func(bool, bool, int, int, int, []float32, int, []float32, int, []float32, int, bool, func(Block)){"GemmThen": GemmThen, "GemmRows": GemmRows} {
+				copy(got, p.c)
+				calls := make([]atomic.Int32, p.m*p.n)
+				gemm(p.ta, p.tb, p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, got, p.ldc, p.add, func(b Block) {
+					if name == "GemmRows" && (b.J0 != 0 || b.J1 != p.n) {
+						t.Errorf("%v: GemmRows announced columns %d to %d", p, b.J0, b.J1)
+					}
+					for i := b.I0; i < b.I1; i++ {
+						for j := b.J0; j < b.J1; j++ {
+							calls[i*p.n+j].Add(1)
+							got[i*p.ldc+j] *= 2
+						}
+					}
+				})
+				for i := range p.m {
 					for j := range p.n {
-						got[i*p.ldc+j] *= 2
+						if n := calls[i*p.n+j].Load(); n != 1 {
+							t.Fatalf("%v: element %d, %d was announced %d times", p, i, j, n)
+						}
+						got[i*p.ldc+j] /= 2
 					}
 				}
-			})
-			for i := range p.m {
-				if n := calls[i].Load(); n != 1 {
-					t.Fatalf("%v: row %d was announced %d times", p, i, n)
-				}
-				for j := range p.n {
-					got[i*p.ldc+j] /= 2
-				}
+				p.compare(t, got, want)
 			}
-			p.compare(t, got, want)
 		}
 	})
 }
@@ -309,11 +314,11 @@ func TestGemmAllocatesNothing(t *testing.T) {
 		}
 		setThreads(t, 2)
 		rng := rand.New(rand.NewPCG(11, 12))
-		after := func(lo, hi int) {}
+		after := func(Block) {}
 		for form := range 4 {
 			p := randomProduct(rng, form&1 != 0, form&2 != 0, false, 256, 64, 300, 0)
 			run := func() {
-				GemmRows(p.ta, p.tb, p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, false, after)
+				GemmThen(p.ta, p.tb, p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, false, after)
 				Serial(p.ta, p.tb, p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, false)
 				Batched(p.ta, p.tb, 4, 16, 16, 16, p.a, p.lda, 16, p.b, p.ldb, 16, p.c, 64, 16, false)
 			}

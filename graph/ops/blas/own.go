@@ -227,8 +227,8 @@ func (kn *kernels) packBlock(dst []float32, o *operands, k0, k1, kb, j0, j1 int)
 type shared struct {
 	operands
 	kn     *kernels
-	after  func(lo, hi int) // nil but for the last slabs
-	packed []float32        // op(B) from row k0 to k1-1: slabs of panels
+	then   then      // nothing but for the last slabs
+	packed []float32 // op(B) from row k0 to k1-1: slabs of panels
 	k0, k1 int
 	sums   []float32 // of longSums, (chunks, m, n)
 	chunk  int
@@ -253,26 +253,22 @@ func (kn *kernels) share(o *operands) *shared {
 }
 
 func (s *shared) release() {
-	s.operands, s.after = operands{}, nil
+	s.operands, s.then = operands{}, then{}
 	shares.Put(s)
 }
 
 // all computes a product on all threads.
-func (kn *kernels) all(o operands, after func(lo, hi int)) {
+func (kn *kernels) all(o operands, t then) {
 	if chunk := longSum(&o); chunk > 0 {
 		kn.longSums(&o, chunk, true)
-		if after != nil {
-			after(0, o.m)
-		}
+		t.call(0, o.m, 0, o.n)
 		return
 	}
 	threads := par.Threads()
-	// On one thread too, blocks of rows keep a large A in the caches.
-	if o.flops() < forkFlops || (threads == 1 && after == nil && o.m*o.k <= 1<<18) {
+	// On one thread too, blocks keep a large A in the caches.
+	if o.flops() < forkFlops || (threads == 1 && t.after == nil && o.m*o.k <= 1<<18) {
 		kn.columns(&o)
-		if after != nil {
-			after(0, o.m)
-		}
+		t.call(0, o.m, 0, o.n)
 		return
 	}
 	s := kn.share(&o)
@@ -280,7 +276,8 @@ func (kn *kernels) all(o operands, after func(lo, hi int)) {
 	nr := kn.panel()
 	panels := (o.n + nr - 1) / nr
 	// Goroutines that own columns need not wait for each other, but each reads all of A.
-	if after == nil && panels >= 4*threads && o.m <= 4*o.n {
+	if t.columns() && panels >= 4*threads && o.m <= 4*o.n {
+		s.then = t
 		par.For(panels, (panels+4*threads-1)/(4*threads), s.doColumns)
 		return
 	}
@@ -291,7 +288,7 @@ func (kn *kernels) all(o operands, after func(lo, hi int)) {
 	for s.k0 = 0; s.k0 < o.k; s.k0 = s.k1 {
 		s.k1 = min(o.k, s.k0+together)
 		if s.k1 == o.k {
-			s.after = after
+			s.then = t
 		}
 		slabs := (s.k1 - s.k0 + kb - 1) / kb
 		s.packed = grown(s.packed, slabs*kb*panels*nr)
@@ -322,15 +319,15 @@ func (s *shared) runRows(lo, hi int) {
 		}
 	}
 	works.Put(w)
-	if s.after != nil {
-		s.after(lo, hi)
-	}
+	s.then.call(lo, hi, 0, s.n)
 }
 
 func (s *shared) runColumns(lo, hi int) {
 	nr := s.kn.panel()
-	p := s.part(0, s.m, lo*nr, min(s.n, hi*nr))
+	j0, j1 := lo*nr, min(s.n, hi*nr)
+	p := s.part(0, s.m, j0, j1)
 	s.kn.columns(&p)
+	s.then.call(0, s.m, j0, j1)
 }
 
 // longSum tells whether C is so small and k so long that the sum itself should be

@@ -16,7 +16,7 @@ const forkFlops = 1 << 20
 type blocks struct {
 	operands
 	engine *engineType
-	after  func(lo, hi int)
+	then   then
 	byRow  func(lo, hi int)
 	byCol  func(lo, hi int)
 }
@@ -26,34 +26,39 @@ var blocksPool = sync.Pool{New: func() any {
 	s.byRow = func(lo, hi int) {
 		p := s.part(lo, hi, 0, s.n)
 		s.engine.serial(p)
-		if s.after != nil {
-			s.after(lo, hi)
-		}
+		s.then.call(lo, hi, 0, s.n)
 	}
 	s.byCol = func(lo, hi int) {
 		p := s.part(0, s.m, lo, hi)
 		s.engine.serial(p)
+		s.then.call(0, s.m, lo, hi)
 	}
 	return s
 }}
 
-// inBlocks runs the product on blocks of at least 64 rows or columns, at most 16 of them.
-func inBlocks(e *engineType, o operands, after func(lo, hi int)) {
+// blockOf cuts n rows or columns into an even number of nearly equal blocks, up to
+// 16: a library packs the other matrix anew for each, so they are 128 wide or more
+// where that leaves two.
+func blockOf(n int) int {
+	blocks := min(16, max(2, n/128&^1))
+	return max(1, ((n+blocks-1)/blocks+15)&^15)
+}
+
+// inBlocks runs the product on blocks of its rows or of its columns.
+func inBlocks(e *engineType, o operands, t then) {
 	if o.flops() < forkFlops {
 		e.serial(o)
-		if after != nil {
-			after(0, o.m)
-		}
+		t.call(0, o.m, 0, o.n)
 		return
 	}
 	s := blocksPool.Get().(*blocks)
-	s.operands, s.engine, s.after = o, e, after
-	if after == nil && o.n > o.m {
-		par.For(o.n, max(64, (o.n+15)/16), s.byCol)
+	s.operands, s.engine, s.then = o, e, t
+	if t.columns() && o.n > o.m {
+		par.For(o.n, blockOf(o.n), s.byCol)
 	} else {
-		par.For(o.m, max(64, (o.m+15)/16), s.byRow)
+		par.For(o.m, blockOf(o.m), s.byRow)
 	}
-	s.operands, s.after = operands{}, nil
+	s.operands, s.then = operands{}, then{}
 	blocksPool.Put(s)
 }
 
@@ -90,7 +95,7 @@ func forEachProduct(o operands, n, strideA, strideB, strideC int) {
 		for i := range n {
 			p := o
 			p.a, p.b, p.c = o.a[i*strideA:], o.b[i*strideB:], o.c[i*strideC:]
-			s.engine.rows(p, nil)
+			s.engine.all(p, then{})
 		}
 	default:
 		par.For(n, chunk, s.run)

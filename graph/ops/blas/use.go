@@ -10,8 +10,8 @@ import (
 // engineType is one way to compute products.
 type engineType struct {
 	name   string
-	serial func(o operands)                         // on the calling goroutine; m, n, k > 0
-	rows   func(o operands, after func(lo, hi int)) // on all threads; m, n, k > 0
+	serial func(o operands)         // on the calling goroutine; m, n, k > 0
+	all    func(o operands, t then) // on all threads; m, n, k > 0
 }
 
 // ownPath is our assembly for one instruction set.
@@ -122,11 +122,11 @@ func findElsewhere(log *[]string) *engineType {
 }
 
 func (p ownPath) engine() *engineType {
-	return &engineType{name: p.name, serial: p.kernels.serial, rows: p.all}
+	return &engineType{name: p.name, serial: p.kernels.serial, all: p.all}
 }
 
 // splitting completes an engine that can only compute on one goroutine.
 func splitting(e *engineType) *engineType {
-	e.rows = func(o operands, after func(lo, hi int)) { inBlocks(e, o, after) }
+	e.all = func(o operands, t then) { inBlocks(e, o, t) }
 	return e
 }

@@ -40,11 +40,21 @@ func (p *Panic) Unwrap() error {
 	return err
 }
 
+// maxParts bounds the parts that the chunks of a loop are cut into.
+const maxParts = 64
+
+// place has a cache line for itself.
+type place struct {
+	atomic.Int64
+	_ [56]byte
+}
+
 // job is one running For. All fields below next are guarded by team.mu.
 type job struct {
 	f        func(lo, hi int)
-	n, chunk int64
-	next     atomic.Int64 // first index that nobody has taken
+	n, chunk int
+	parts    int             // in use of next
+	next     [maxParts]place // of each part of the chunks, the first that nobody has taken
 
 	active  atomic.Int32 // helpers, to be watched without the lock
 	room    int          // goroutines that may still join
@@ -125,14 +135,19 @@ func For(n, chunk int, f func(lo, hi int)) {
 		panic(fmt.Sprintf("par: chunk is %d, want at least 1", chunk))
 	}
 	j := jobs.Get().(*job)
-	j.f, j.n, j.chunk = f, int64(n), int64(chunk)
-	j.next.Store(0)
-	if room := min(Threads(), (n+chunk-1)/chunk) - 1; room > 0 {
+	chunks := (n + chunk - 1) / chunk
+	room := min(Threads(), chunks) - 1
+	j.f, j.n, j.chunk = f, n, chunk
+	j.parts = min(room+1, maxParts)
+	for p := range j.parts {
+		j.next[p].Store(int64(chunks * p / j.parts))
+	}
+	if room > 0 {
 		j.invite(room)
-		j.run()
+		j.run(0)
 		j.wait()
 	} else {
-		j.run()
+		j.run(0)
 	}
 	p := j.panic
 	j.f, j.panic = nil, nil
@@ -149,7 +164,7 @@ func (j *job) invite(room int) {
 	j.after, team.open = team.open, j
 	team.opened.Add(1)
 	for ; team.helpers < room; team.helpers++ {
-		go help()
+		go help(team.helpers + 1)
 	}
 	for range room {
 		team.wake.Signal()
@@ -185,8 +200,10 @@ func (j *job) close() {
 	}
 }
 
-// run works on the job's chunks until none is left.
-func (j *job) run() {
+// run works on the job's chunks until none is left: on those of its own part first,
+// so that what a goroutine wrote in one loop it finds in its own cache in the next,
+// then on what the others have left of theirs.
+func (j *job) run(part int) {
 	finished := false
 	defer func() {
 		if finished {
@@ -194,7 +211,9 @@ func (j *job) run() {
 		}
 		// A panic, or f called runtime.Goexit (as testing's FailNow does): recover gives nil.
 		v := recover()
-		j.next.Store(j.n)
+		for p := range j.parts {
+			j.next[p].Store(int64(j.n)) // no loop has more chunks
+		}
 		p, ok := v.(*Panic)
 		if !ok {
 			if v == nil {
@@ -208,18 +227,22 @@ func (j *job) run() {
 		}
 		team.mu.Unlock()
 	}()
-	for {
-		lo := j.next.Add(j.chunk) - j.chunk
-		if lo >= j.n {
-			finished = true
-			return
+	chunks := (j.n + j.chunk - 1) / j.chunk
+	for i := range j.parts {
+		p := (part + i) % j.parts
+		for end := chunks * (p + 1) / j.parts; ; {
+			c := int(j.next[p].Add(1)) - 1
+			if c >= end {
+				break
+			}
+			j.f(c*j.chunk, min((c+1)*j.chunk, j.n))
 		}
-		j.f(int(lo), int(min(lo+j.chunk, j.n)))
 	}
+	finished = true
 }
 
-// help is one of the team's goroutines: it joins open jobs for ever.
-func help() {
+// help is one of the team's goroutines: it joins open jobs for ever, each from the same part.
+func help(part int) {
 	var seen uint64
 	another := func() bool { return team.opened.Load() != seen }
 	team.mu.Lock()
@@ -239,13 +262,13 @@ func help() {
 			j.close()
 		}
 		team.mu.Unlock()
-		j.assist()
+		j.assist(part)
 		team.mu.Lock()
 	}
 }
 
 // assist runs a job that was joined and leaves it, even when f ends the goroutine.
-func (j *job) assist() {
+func (j *job) assist(part int) {
 	ended := true
 	defer func() {
 		team.mu.Lock()
@@ -260,6 +283,6 @@ func (j *job) assist() {
 		}
 		team.mu.Unlock()
 	}()
-	j.run()
+	j.run(part)
 	ended = false
 }

@@ -91,6 +91,18 @@ func (s isa) kernel(c *Context, f form, mr, nv int) {
 	ldb := c.Load(c.Param("ldb"), c.GP64())
 	c.SHLQ(Imm(2), lda)
 	c.SHLQ(Imm(2), ldb)
+	// C is asked for now: its rows are far apart, and it is needed k steps later.
+	ahead := c.Load(c.Param("c"), c.GP64())
+	stride := c.Load(c.Param("ldc"), c.GP64())
+	c.SHLQ(Imm(2), stride)
+	for i := range mr {
+		for d := 0; d < nv*bytes; d += 64 {
+			c.PREFETCHT0(Mem{Base: ahead, Disp: d})
+		}
+		if i+1 < mr {
+			c.ADDQ(stride, ahead)
+		}
+	}
 	acc := make([][]reg.VecVirtual, mr)
 	for i := range acc {
 		for range nv {
