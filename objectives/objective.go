@@ -185,6 +185,12 @@ type Tabled interface {
 	Tables(t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Table, error)
 }
 
+// Illustrated objectives show what a trained model has learnt, without any example.
+// Illustrate is called once, after training.
+type Illustrated interface {
+	Illustrate(t Task, ps *graph.Params) ([]Picture, []Table, error)
+}
+
 // Encode builds the encoder alone on clean examples, for features: the input is
 // "x", (B, Seen...), of words their numbers, for an autoregressive encoder "before",
 // the symbols before each place; the code is tapped as "encoder/code", (B, D).

@@ -95,6 +95,12 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 		defer t.average.Swap(t.weights)
 	}
 	e := &Evaluation{TestLoss: math.NaN()}
+	if o, ok := t.Objective.(objectives.Illustrated); ok && all {
+		var err error
+		if e.Pictures, e.Tables, err = o.Illustrate(t.Task, t.Params); err != nil {
+			return nil, err
+		}
+	}
 	if t.Test == nil {
 		e.Skipped = append(e.Skipped, "test loss: left out: there are no test examples")
 		return e, nil
@@ -122,17 +128,19 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 		if b.Step > 0 {
 			return nil
 		}
-		var err error
 		if o, ok := t.Objective.(objectives.Tabled); ok {
-			if e.Tables, err = o.Tables(s.task, s.p, b, s.feed); err != nil {
+			tables, err := o.Tables(s.task, s.p, b, s.feed)
+			if err != nil {
 				return err
 			}
+			e.Tables = append(e.Tables, tables...)
 		}
 		p, ok := t.Objective.(objectives.Pictured)
 		if !ok {
 			return nil
 		}
-		e.Pictures, err = p.Pictures(s.task, s.p, b, s.feed)
+		pictures, err := p.Pictures(s.task, s.p, b, s.feed)
+		e.Pictures = append(e.Pictures, pictures...)
 		return err
 	})
 	if err != nil {

@@ -1,0 +1,267 @@
+package objectives
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"math"
+	"strings"
+
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/gofont/goregular"
+	"golang.org/x/image/font/opentype"
+	"golang.org/x/image/math/fixed"
+	"golang.org/x/image/vector"
+	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
+
+	"x2vec/data"
+	"x2vec/graph"
+	"x2vec/graph/ops/blas"
+	"x2vec/graph/ops/vec"
+)
+
+// relations are pairs of words that stand to each other alike (Mikolov, Yih and
+// Zweig 2013, "Linguistic regularities in continuous space word representations").
+var relations = []struct{ name, title, pairs string }{
+	{"male-female", "Male and female", "man woman, king queen, father mother, son daughter, brother sister, husband wife, boy girl, he she, prince princess, uncle aunt, actor actress, lord lady"},
+	{"verb-tense", "Present and past", "walk walked, take took, go went, see saw, give gave, come came, make made, know knew, find found, write wrote, speak spoke, run ran"},
+	{"country-capital", "Country and capital", "france paris, italy rome, germany berlin, spain madrid, england london, russia moscow, japan tokyo, china beijing, greece athens, egypt cairo, poland warsaw, austria vienna, judah jerusalem, israel samaria"},
+}
+
+const (
+	leastPairs   = 3   // of a relation that is drawn
+	mappedWords  = 400 // that a map may show
+	commonWords  = 100 // the most frequent ones, that say little by themselves
+	listedWords  = 16  // in the table of neighbours
+	listedNear   = 6   // neighbours of each
+	mapW, mapH   = 1000, 700
+	mapMargin    = 70
+	mapFontSize  = 13
+	captionOfMap = "Frequent words where the first two principal components of their vectors put them; some labels are left out where they would overlap."
+)
+
+// Illustrate implements Illustrated: a map of the words, relations between pairs of
+// words that the vocabulary has, and the neighbours of a few.
+func (o *Skipgram) Illustrate(t Task, ps *graph.Params) ([]Picture, []Table, error) {
+	w := ps.Get("encoder/weight")
+	if w == nil || len(w.Shape) != 2 {
+		return nil, nil, errors.New("the model has no table of words")
+	}
+	m := wordMap{v: t.Spec.Words, d: w.Shape[1], x: make([]float32, len(w.Data))}
+	for i := range m.v.Len() {
+		row := m.row(i)
+		copy(row, w.Data[i*m.d:])
+		if n := math.Sqrt(vec.SumSquares(row)); n > 0 {
+			vec.Scale(row, row, float32(1/n))
+		}
+	}
+	var pictures []Picture
+	skip := min(commonWords, m.v.Len()/4)
+	var words []int
+	for i := skip; i < min(m.v.Len(), skip+mappedWords); i++ {
+		words = append(words, i)
+	}
+	if at := m.project(words); at != nil {
+		c, err := newCanvas(at)
+		if err != nil {
+			return nil, nil, err
+		}
+		for i, word := range words {
+			c.label(m.v.Words[word], at[i])
+		}
+		pictures = append(pictures, Picture{Name: "words", Caption: captionOfMap, Image: c.img})
+	}
+	for _, r := range relations {
+		pairs := m.pairs(r.pairs)
+		if len(pairs) < 2*leastPairs {
+			continue
+		}
+		at := m.project(pairs)
+		if at == nil {
+			continue
+		}
+		c, err := newCanvas(at)
+		if err != nil {
+			return nil, nil, err
+		}
+		for i := 0; i < len(pairs); i += 2 {
+			c.line(at[i], at[i+1])
+		}
+		for i, word := range pairs {
+			c.label(m.v.Words[word], at[i])
+		}
+		pictures = append(pictures, Picture{Name: r.name, Image: c.img,
+			Caption: r.title + ": pairs of words, by the first two principal components of their vectors; a relation that was learnt has lines of one direction."})
+	}
+	return pictures, []Table{m.neighbours()}, nil
+}
+
+// wordMap is word vectors of length one.
+type wordMap struct {
+	v *data.Vocabulary
+	d int
+	x []float32 // (V, d)
+}
+
+func (m *wordMap) row(i int) []float32 { return m.x[i*m.d : (i+1)*m.d] }
+
+// pairs are the words of a relation, by twos, as far as both are known.
+func (m *wordMap) pairs(list string) (words []int) {
+	for pair := range strings.SplitSeq(list, ", ") {
+		a, b, _ := strings.Cut(pair, " ")
+		i, ok1 := m.v.Find(a)
+		j, ok2 := m.v.Find(b)
+		if ok1 && ok2 {
+			words = append(words, i, j)
+		}
+	}
+	return words
+}
+
+// project gives the first two principal components of words, or nil where there are
+// none.
+func (m *wordMap) project(words []int) [][2]float64 {
+	if len(words) < 3 || m.d < 2 {
+		return nil
+	}
+	x := mat.NewDense(len(words), m.d, nil)
+	for i, w := range words {
+		for j, v := range m.row(w) {
+			x.Set(i, j, float64(v))
+		}
+	}
+	var pc stat.PC
+	if !pc.PrincipalComponents(x, nil) {
+		return nil
+	}
+	var directions, y mat.Dense
+	pc.VectorsTo(&directions)
+	if _, n := directions.Dims(); n < 2 {
+		return nil
+	}
+	y.Mul(x, directions.Slice(0, m.d, 0, 2))
+	at := make([][2]float64, len(words))
+	for i := range at {
+		at[i] = [2]float64{y.At(i, 0), y.At(i, 1)}
+	}
+	return at
+}
+
+// neighbours is a table of words from frequent to rare and those nearest to them.
+func (m *wordMap) neighbours() Table {
+	table := Table{Name: "neighbours", Columns: []string{"word", "times", "nearest"},
+		Caption: "Words from frequent to rare, and the words whose vectors are nearest to theirs, with their cosines."}
+	v := m.v.Len()
+	skip := min(commonWords, v/4)
+	n := min(listedWords, v-skip)
+	cosines := make([]float32, v)
+	for i := range n {
+		// Ranks grow by a constant factor, as frequencies fall.
+		word := skip + int(math.Pow(float64(v-skip), float64(i)/float64(n))) - 1 + i
+		if word >= v {
+			break
+		}
+		blas.Gemm(false, true, v, 1, m.d, m.x, m.d, m.row(word), m.d, cosines, 1, false) // (V, 1)
+		var near []string
+		for _, g := range best(cosines, listedNear+1) {
+			if g.Word != word && len(near) < listedNear {
+				near = append(near, fmt.Sprintf("%s %.2f", m.v.Words[g.Word], g.P))
+			}
+		}
+		table.Rows = append(table.Rows, []string{m.v.Words[word], fmt.Sprint(m.v.Counts[word]), strings.Join(near, ", ")})
+	}
+	return table
+}
+
+// canvas is a picture of words at places.
+type canvas struct {
+	img   *image.RGBA
+	face  font.Face
+	to    func(p [2]float64) (x, y float64)
+	taken []image.Rectangle
+}
+
+// newCanvas is an empty one that has room for those places.
+func newCanvas(at [][2]float64) (*canvas, error) {
+	f, err := opentype.Parse(goregular.TTF)
+	if err != nil {
+		return nil, err
+	}
+	c := &canvas{img: image.NewRGBA(image.Rect(0, 0, mapW, mapH))}
+	if c.face, err = opentype.NewFace(f, &opentype.FaceOptions{Size: mapFontSize, DPI: 72, Hinting: font.HintingFull}); err != nil {
+		return nil, err
+	}
+	draw.Draw(c.img, c.img.Bounds(), image.White, image.Point{}, draw.Src)
+	low, high := at[0], at[0]
+	for _, p := range at {
+		for i := range p {
+			low[i], high[i] = min(low[i], p[i]), max(high[i], p[i])
+		}
+	}
+	c.to = func(p [2]float64) (float64, float64) {
+		share := func(i int) float64 { return (p[i] - low[i]) / max(high[i]-low[i], 1e-9) }
+		return mapMargin + share(0)*(mapW-2*mapMargin), mapH - mapMargin - share(1)*(mapH-2*mapMargin)
+	}
+	return c, nil
+}
+
+var (
+	ink  = color.RGBA{0x1f, 0x29, 0x37, 0xff}
+	soft = color.RGBA{0x60, 0xa5, 0xfa, 0xff}
+)
+
+// stroke fills a four-cornered shape.
+func (c *canvas) stroke(col color.Color, corners [4][2]float64) {
+	low, high := corners[0], corners[0]
+	for _, p := range corners {
+		for i := range p {
+			low[i], high[i] = min(low[i], p[i]), max(high[i], p[i])
+		}
+	}
+	box := image.Rect(int(low[0]), int(low[1]), int(high[0])+2, int(high[1])+2)
+	r := vector.NewRasterizer(box.Dx(), box.Dy())
+	for i, p := range corners {
+		x, y := float32(p[0])-float32(box.Min.X), float32(p[1])-float32(box.Min.Y)
+		if i == 0 {
+			r.MoveTo(x, y)
+		} else {
+			r.LineTo(x, y)
+		}
+	}
+	r.ClosePath()
+	r.Draw(c.img, box, image.NewUniform(col), image.Point{})
+}
+
+// line joins two places.
+func (c *canvas) line(a, b [2]float64) {
+	x0, y0 := c.to(a)
+	x1, y1 := c.to(b)
+	length := max(math.Hypot(x1-x0, y1-y0), 1e-9)
+	dx, dy := -(y1-y0)/length*0.9, (x1-x0)/length*0.9
+	c.stroke(soft, [4][2]float64{{x0 + dx, y0 + dy}, {x1 + dx, y1 + dy}, {x1 - dx, y1 - dy}, {x0 - dx, y0 - dy}})
+}
+
+// label writes a word beside its place, unless another is there already.
+func (c *canvas) label(word string, at [2]float64) {
+	x, y := c.to(at)
+	const r = 2
+	c.stroke(soft, [4][2]float64{{x - r, y}, {x, y - r}, {x + r, y}, {x, y + r}})
+	width := font.MeasureString(c.face, word).Ceil()
+	box := image.Rect(int(x)+4, int(y)-mapFontSize+3, int(x)+5+width, int(y)+5)
+	if box.Max.X > mapW {
+		box = box.Sub(image.Pt(width+9, 0))
+	}
+	for _, t := range c.taken {
+		if box.Overlaps(t) {
+			return
+		}
+	}
+	c.taken = append(c.taken, box)
+	d := font.Drawer{Dst: c.img, Src: image.NewUniform(ink), Face: c.face, Dot: fixed.P(box.Min.X, int(y)+4)}
+	d.DrawString(word)
+}
+
+var _ Illustrated = (*Skipgram)(nil)
