@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 
 	G "gorgonia.org/gorgonia"
@@ -286,10 +287,10 @@ func (o *Color) Start(ctx context.Context, t Task, src data.Source, ps *graph.Pa
 	return nil
 }
 
-// Build implements Objective. It taps the answer at its places, "logits", (B, h, w,
-// Q), or "regression", (B, h, w, 2); in evaluation also "encoder/code", (B, D), the
-// colours of all pixels, "ab", (B, H, W, 2), over 110 where they are regressed, and
-// "cross-entropy", (), that without rebalancing.
+// Build implements Objective. In evaluation it taps the answer at its places,
+// "logits", (B, h, w, Q), or "regression", (B, h, w, 2); the colours of all pixels,
+// "ab", (B, H, W, 2), over 110 where they are regressed; "cross-entropy", (), that
+// without rebalancing; and "encoder/code", (B, D).
 func (o *Color) Build(t Task, s *graph.Scope) *G.Node {
 	f, err := o.frame(t)
 	if err != nil {
@@ -321,16 +322,22 @@ func (o *Color) Build(t Task, s *graph.Scope) *G.Node {
 	points := s.Buffer("color/bins", o.points, q, 2)
 	var ab, loss *G.Node
 	if o.Loss == l2Color {
-		ab = s.Tap("regression", layers.Conv2D(d, "ab", m, 2, ops.Square(1, 1, 0)).N) // (B, h, w, 2)
-		loss = layers.MSE(s, ab, s.Input("ab", t.Batch, f.h, f.w, 2))                 // ()
+		ab = s.Tap("regression", layers.Linear(d, "ab", m.N, 2))      // (B, h, w, 2)
+		loss = layers.MSE(s, ab, s.Input("ab", t.Batch, f.h, f.w, 2)) // ()
 	} else {
-		logits := s.Tap("logits", layers.Conv2D(d, "bins", m, q, ops.Square(1, 1, 0)).N) // (B, h, w, Q)
-		in := []*G.Node{logits, s.Ints("bins", t.Batch, f.h, f.w, o.Neighbours), s.Input("shares", t.Batch, f.h, f.w, o.Neighbours)}
-		loss = s.Apply(&ops.SparseCrossEntropy{Weighted: true}, append(in, weights)...) // ()
-		if !s.Training() {
-			s.Tap("cross-entropy", s.Apply(&ops.SparseCrossEntropy{}, in...))
-			ab = s.Apply(&ops.AnnealedMean{Temperature: float32(o.Temperature)}, logits, points) // (B, h, w, 2)
+		head, c := d.In("bins"), m.Channels()
+		weight := head.Param("weight", layers.LeCun(), q, c)                   // (Q, C)
+		bias := head.Param("bias", layers.Uniform(1/math.Sqrt(float64(c))), q) // (Q)
+		bins := s.Ints("bins", t.Batch, f.h, f.w, o.Neighbours)                // (B, h, w, K)
+		shares := s.Input("shares", t.Batch, f.h, f.w, o.Neighbours)           // (B, h, w, K)
+		if s.Training() {
+			// Without the logits, which are the largest array of all.
+			return s.Apply(&ops.SparseLinearCrossEntropy{Weighted: true}, m.N, weight, bias, bins, shares, weights) // ()
 		}
+		logits := s.Tap("logits", s.Apply(&ops.Linear{}, m.N, weight, bias))                   // (B, h, w, Q)
+		loss = s.Apply(&ops.SparseCrossEntropy{Weighted: true}, logits, bins, shares, weights) // ()
+		s.Tap("cross-entropy", s.Apply(&ops.SparseCrossEntropy{}, logits, bins, shares))       // ()
+		ab = s.Apply(&ops.AnnealedMean{Temperature: float32(o.Temperature)}, logits, points)   // (B, h, w, 2)
 	}
 	if !s.Training() {
 		s.Tap("ab", s.Apply(&ops.Upsample{Factor: [2]int{f.overH, f.overW}, Bilinear: true}, ab)) // (B, H, W, 2)

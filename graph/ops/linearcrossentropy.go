@@ -7,7 +7,6 @@ import (
 	"gorgonia.org/tensor"
 
 	"x2vec/graph/ops/blas"
-	"x2vec/graph/ops/par"
 	"x2vec/graph/ops/vec"
 )
 
@@ -20,38 +19,23 @@ import (
 // It is Linear and CrossEntropy in one: of the logits, (rows, C), there is one copy,
 // which Forward turns into the gradient by them, p − q, while it is in the cache.
 type LinearCrossEntropy struct {
-	rows, d, c int
-	chunk      int       // rows of the sum of the bias's gradient
-	kept       bool      // a gradient will be asked for
-	g          []float32 // (rows, C)
-	losses     []float64 // by row
-	right      []bool    // by row: the target has the largest logit
-	count      int       // rows that count
-	scale      float32   // of the gradient
+	losses []float64 // by row
+	right  []bool    // by row: the target has the largest logit
+	count  int       // rows that count
 
-	call
-	scaled, part []float32
-	finish       func(blas.Block)
-	columns      func(lo, hi int)
+	linearScores
 }
 
 // Name implements Kernel.
 func (k *LinearCrossEntropy) Name() string { return "cross-entropy of a linear layer" }
 
-// Save implements Saver.
-func (k *LinearCrossEntropy) Save() { k.kept = true }
-
 // Shape implements Kernel.
 func (k *LinearCrossEntropy) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	x, w, b, t := in[0], in[1], in[2], in[3]
-	if w.Dims() != 2 || x.Dims() < 2 || x[x.Dims()-1] != w[1] || !slices.Equal(b, tensor.Shape{w[0]}) || !slices.Equal(t, x[:x.Dims()-1]) {
+	if !k.shape(x, w, b, k.finishRows) || !slices.Equal(t, x[:x.Dims()-1]) {
 		return nil, fmt.Errorf("x is %v, the weight %v, the bias %v and the targets %v; want (..., D), (C, D), (C) and (...)", x, w, b, t)
 	}
-	k.c, k.d = w[0], w[1]
-	k.rows = x.TotalSize() / k.d
 	k.losses, k.right = make([]float64, k.rows), make([]bool, k.rows)
-	k.chunk = rowChunk(k.rows, k.c)
-	k.finish, k.columns = k.finishRows, k.sumColumns
 	return tensor.Shape{}, nil
 }
 
@@ -73,18 +57,7 @@ func (k *LinearCrossEntropy) Check(in []Arg) error {
 
 // Forward implements Kernel.
 func (k *LinearCrossEntropy) Forward(in []Arg, out []float32) {
-	k.call = call{in: in, out: out}
-	switch {
-	case !k.kept:
-		k.g = borrow(k.rows * k.c)
-	case k.g == nil:
-		k.g = make([]float32, k.rows*k.c)
-	}
-	blas.GemmRows(false, true, k.rows, k.c, k.d, in[0].F, k.d, in[1].F, k.d, k.g, k.c, false, k.finish)
-	if !k.kept {
-		giveBack(k.g)
-		k.g = nil
-	}
+	k.score(in)
 	k.count = 0
 	for _, t := range in[3].I {
 		if t >= 0 {
@@ -95,7 +68,6 @@ func (k *LinearCrossEntropy) Forward(in []Arg, out []float32) {
 	if k.count > 0 {
 		out[0] = float32(total(k.losses) / float64(k.count))
 	}
-	k.call = call{}
 }
 
 // finishRows turns x Wᵀ into p − q, and finds the losses.
@@ -115,39 +87,13 @@ func (k *LinearCrossEntropy) finishRows(b blas.Block) {
 	}
 }
 
-// Backward implements Kernel: with G = (p − q)·dy/count, dx = G W, dW = Gᵀ x and db
-// the column sums of G.
-func (k *LinearCrossEntropy) Backward(in []Arg, out, dout []float32, din [][]float32) {
-	k.call = call{in, out, dout, din}
-	k.scale = 0
+// Backward implements Kernel.
+func (k *LinearCrossEntropy) Backward(in []Arg, _, dout []float32, din [][]float32) {
+	scale := float32(0)
 	if k.count > 0 {
-		k.scale = dout[0] / float32(k.count)
+		scale = dout[0] / float32(k.count)
 	}
-	if dx := din[0]; dx != nil {
-		blas.Gemm(false, false, k.rows, k.d, k.c, k.g, k.c, in[1].F, k.d, dx, k.d, false)
-		vec.Scale(dx, dx, k.scale)
-	}
-	if dw := din[1]; dw != nil {
-		k.scaled = borrow(k.rows * k.d)
-		vec.Scale(k.scaled, in[0].F, k.scale)
-		blas.Gemm(true, false, k.c, k.d, k.rows, k.g, k.c, k.scaled, k.d, dw, k.d, false)
-		giveBack(k.scaled)
-	}
-	if db := din[2]; db != nil {
-		n := parts(k.rows, k.chunk)
-		k.part = borrow(n * k.c)
-		par.For(k.rows, k.chunk, k.columns)
-		addParts(db, k.part, n, k.c)
-		vec.Scale(db, db, k.scale)
-		giveBack(k.part)
-	}
-	k.call, k.scaled, k.part = call{}, nil, nil
-}
-
-func (k *LinearCrossEntropy) sumColumns(lo, hi int) {
-	p := k.part[lo/k.chunk*k.c:][:k.c]
-	clear(p)
-	vec.ColSum(p, k.g[lo*k.c:hi*k.c], hi-lo, k.c)
+	k.gradients(in, din, scale)
 }
 
 // Hits is the share of the rows of a LinearCrossEntropy that count whose target

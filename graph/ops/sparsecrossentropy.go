@@ -66,10 +66,13 @@ func (k *SparseCrossEntropy) inputs() int {
 }
 
 // Check implements Checker.
-func (k *SparseCrossEntropy) Check(in []Arg) error {
-	for i, t := range in[1].I {
-		if t < 0 || t >= k.classes {
-			return fmt.Errorf("target %d of row %d is class %d; there are %d classes", i%k.k, i/k.k, t, k.classes)
+func (k *SparseCrossEntropy) Check(in []Arg) error { return checkClasses(in[1].I, k.k, k.classes) }
+
+// checkClasses says which of the classes of rows, k each, is none of n.
+func checkClasses(classes []int, k, n int) error {
+	for i, t := range classes {
+		if t < 0 || t >= n {
+			return fmt.Errorf("target %d of row %d is class %d; there are %d classes", i%k, i/k, t, n)
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package ops_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +35,25 @@ func slowSparse(in []opstest.Value) []float64 {
 	return []float64{sum / float64(len(rows))}
 }
 
+// sparseTargets are classes, shares above 0 and, if weighted, weights of classes with
+// a zero among them.
+func sparseTargets(r *draw.Rand, rows []int, classes, k int, weighted bool) []opstest.Value {
+	shares := opstest.Normal(r, append(slices.Clone(rows), k)...)
+	for i, v := range shares.F {
+		shares.F[i] = math.Abs(v)
+	}
+	in := []opstest.Value{opstest.Ints(r, classes, append(slices.Clone(rows), k)...), shares}
+	if weighted {
+		weights := opstest.Normal(r, classes)
+		for i, v := range weights.F {
+			weights.F[i] = math.Abs(v)
+		}
+		weights.F[in[0].I[0]] = 0
+		in = append(in, weights)
+	}
+	return in
+}
+
 func TestSparseCrossEntropy(t *testing.T) {
 	r := draw.New(41)
 	for _, c := range []struct {
@@ -47,23 +67,38 @@ func TestSparseCrossEntropy(t *testing.T) {
 		{[]int{2, 4, 3}, 33, 3, true},
 		{[]int{3, 16, 16}, 313, 5, true},
 	} {
-		shares := opstest.Normal(r, append(c.shape, c.k)...)
-		for i, v := range shares.F {
-			shares.F[i] = math.Abs(v)
-		}
-		in := []opstest.Value{opstest.Normal(r, append(c.shape, c.classes)...), opstest.Ints(r, c.classes, append(c.shape, c.k)...), shares}
-		if c.weighted {
-			weights := opstest.Normal(r, c.classes)
-			for i, v := range weights.F {
-				weights.F[i] = math.Abs(v)
-			}
-			weights.F[in[1].I[0]] = 0
-			in = append(in, weights)
-		}
+		targets := sparseTargets(r, c.shape, c.classes, c.k, c.weighted)
+		in := append([]opstest.Value{opstest.Normal(r, append(slices.Clone(c.shape), c.classes)...)}, targets...)
 		opstest.Run(t, fmt.Sprint(c), opstest.Case{
 			New:  func() ops.Kernel { return &ops.SparseCrossEntropy{Weighted: c.weighted} },
 			In:   in,
 			Slow: slowSparse,
+		})
+	}
+}
+
+func TestSparseLinearCrossEntropy(t *testing.T) {
+	r := draw.New(42)
+	for _, c := range []struct {
+		shape         []int
+		d, classes, k int
+		weighted      bool
+	}{
+		{[]int{1}, 1, 2, 1, false},
+		{[]int{7}, 3, 5, 5, false},
+		{[]int{2, 4, 3}, 8, 33, 3, true},
+		{[]int{2, 8, 8}, 16, 313, 5, true},
+	} {
+		targets := sparseTargets(r, c.shape, c.classes, c.k, c.weighted)
+		x, w, b := opstest.Normal(r, append(slices.Clone(c.shape), c.d)...), opstest.Normal(r, c.classes, c.d), opstest.Normal(r, c.classes)
+		opstest.Run(t, fmt.Sprint(c), opstest.Case{
+			New: func() ops.Kernel { return &ops.SparseLinearCrossEntropy{Weighted: c.weighted} },
+			In:  append([]opstest.Value{x, w, b}, targets...),
+			Slow: func(in []opstest.Value) []float64 {
+				logits := opstest.Value{Shape: append(slices.Clone(c.shape), c.classes), F: slowLinear(ops.Activation{}, in[:3])}
+				return slowSparse(append([]opstest.Value{logits}, in[3:]...))
+			},
+			Tol: 3e-5,
 		})
 	}
 }
@@ -90,6 +125,15 @@ func TestSparseCrossEntropyRefuses(t *testing.T) {
 		"class weights are (4), want (3)":      shapes([]int{2, 3}, []int{2, 1}, []int{2, 1}, []int{4}),
 	} {
 		if _, err := (&ops.SparseCrossEntropy{Weighted: len(s) == 4}).Shape(s); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	for want, s := range map[string][]tensor.Shape{
+		"want (..., D), (C, D), (C), (..., K) and (..., K)": shapes([]int{2, 3}, []int{4, 2}, []int{4}, []int{2, 1}, []int{2, 1}),
+		"classes (3, 1) and shares (3, 1); want":            shapes([]int{2, 3}, []int{4, 3}, []int{4}, []int{3, 1}, []int{3, 1}),
+		"class weights are (3), want (4)":                   shapes([]int{2, 3}, []int{4, 3}, []int{4}, []int{2, 1}, []int{2, 1}, []int{3}),
+	} {
+		if _, err := (&ops.SparseLinearCrossEntropy{Weighted: len(s) == 6}).Shape(s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
