@@ -98,7 +98,10 @@ type Filer interface {
 
 // FileOf is the path of an example's file, and whether it has one.
 func FileOf(src Source, index int) (string, bool) {
-	if s, ok := src.(*subset); ok {
+	switch s := src.(type) {
+	case *subset:
+		return FileOf(s.src, s.index[index])
+	case *chosen:
 		return FileOf(s.src, s.index[index])
 	}
 	f, ok := src.(Filer)

@@ -173,6 +173,26 @@ func (o *Classify) Build(t Task, s *graph.Scope) *G.Node {
 	return layers.Masked(s, kind, y, s.Input("answer", t.Batch, k), s.Input("known", t.Batch, k)) // ()
 }
 
+// Asked implements Headed.
+func (o *Classify) Asked(spec data.Spec) (data.Target, error) {
+	return spec.Target(o.Target, o.Factors)
+}
+
+// SetHead implements Headed.
+func (o *Classify) SetHead(ps *graph.Params, w, b []float64) error {
+	weight, bias := ps.Get("head/weight"), ps.Get("head/bias")
+	if weight == nil || bias == nil || len(weight.Data) != len(w) || len(bias.Data) != len(b) {
+		return fmt.Errorf("a head of %d weights and %d biases is not that of the model", len(w), len(b))
+	}
+	for i, v := range w {
+		weight.Data[i] = float32(v)
+	}
+	for i, v := range b {
+		bias.Data[i] = float32(v)
+	}
+	return nil
+}
+
 // Score implements Scored: the share of classes, or of labels, that are right, or the
 // mean absolute error of the numbers in the source's own units.
 func (o *Classify) Score(t Task, p *graph.Program, b *data.Batch) ([]Score, error) {
@@ -228,4 +248,7 @@ func largest(x []float32) int {
 	return at
 }
 
-var _ Scored = (*Classify)(nil)
+var (
+	_ Scored = (*Classify)(nil)
+	_ Headed = (*Classify)(nil)
+)

@@ -128,6 +128,15 @@ type AfterStep interface {
 	AfterStep(t Task, p *graph.Program, ps *graph.Params) error
 }
 
+// Headed objectives end in a linear map of the code, which can begin as a linear probe
+// of it.
+type Headed interface {
+	// Asked is what the head answers.
+	Asked(spec data.Spec) (data.Target, error)
+	// SetHead gives the head its weights, (K, D), and bias, (K).
+	SetHead(ps *graph.Params, w, b []float64) error
+}
+
 // Scored objectives have more to say of their answers than the loss. Score looks at
 // the evaluation program that has just run on b.
 type Scored interface {

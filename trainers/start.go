@@ -13,6 +13,11 @@ import (
 // start has a method look at the training examples, where it does, before the first
 // step.
 func (t *Trainer) start(ctx context.Context) error {
+	if t.Step == 0 && t.Finetune != nil && t.Finetune.ProbeHead {
+		if err := t.probeHead(ctx); err != nil {
+			return err
+		}
+	}
 	o, ok := t.Objective.(objectives.Starter)
 	if !ok || t.Step > 0 {
 		return nil

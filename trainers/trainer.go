@@ -30,6 +30,8 @@ type Config struct {
 	Train     data.Source
 	Test      data.Source // nil where there are no test examples
 
+	Finetune *Finetune // nil: from the weights that the seed draws, all alike
+
 	Optimizer optim.Options
 	Schedule  optim.Schedule // Base and Total are set by New
 	Steps     int            // of the optimizer, in the whole run; 0 for a Fitter
@@ -66,7 +68,8 @@ type Trainer struct {
 	Best *checkpoints.Best
 
 	program   *graph.Program
-	metrics   []string // the parts of the loss that have a curve, by tap
+	frozen    *graph.Program // of the steps before Finetune.Unfreeze, where that is set
+	metrics   []string       // the parts of the loss that have a curve, by tap
 	weights   []optim.Param
 	gradients *optim.Gradients
 	optimizer optim.Optimizer
@@ -148,6 +151,9 @@ func New(c Config) (*Trainer, error) {
 		mode, t.Steps = graph.Eval, 0
 	}
 	var err error
+	if err = t.finetune(mode); err != nil {
+		return nil, err
+	}
 	if t.program, err = graph.Compile(t.Params, mode, t.build(c.Task)); err != nil || fits {
 		return t, err
 	}
@@ -162,7 +168,11 @@ func New(c Config) (*Trainer, error) {
 	}
 	for _, g := range t.program.Gradients() {
 		p := g.Param
-		t.weights = append(t.weights, optim.Param{Path: p.Path, Shape: p.Shape, W: p.Data, Decay: !p.Gain() || c.Optimizer.DecayGains})
+		w := optim.Param{Path: p.Path, Shape: p.Shape, W: p.Data, Decay: !p.Gain() || c.Optimizer.DecayGains}
+		if c.Finetune != nil {
+			w.Factor = c.Finetune.rate(c.Task.Encoder, p.Path)
+		}
+		t.weights = append(t.weights, w)
 	}
 	if t.gradients, err = optim.NewGradients(t.weights, t.batches()); err != nil {
 		return nil, err
@@ -174,6 +184,44 @@ func New(c Config) (*Trainer, error) {
 		t.average, err = optim.NewEMA(c.Optimizer.EMA, c.Optimizer.EMAWarmup, t.weights)
 	}
 	return t, err
+}
+
+// finetune gives the model its weights, and makes the program of the steps in which a
+// part of it is frozen that is trained later.
+func (t *Trainer) finetune(mode graph.Mode) error {
+	f := t.Finetune
+	if f == nil {
+		return nil
+	}
+	// The parameters are made by the first program.
+	p, err := graph.Compile(t.Params, graph.Eval, t.build(t.Task))
+	if err != nil {
+		return err
+	}
+	if err := p.Close(); err != nil {
+		return err
+	}
+	if err := f.prepare(t.Params, t.Task.Encoder, t.Task.Seen()); err != nil {
+		return err
+	}
+	if len(f.Freeze) == 0 || f.Unfreeze == 0 {
+		return nil
+	}
+	if t.frozen, err = graph.Compile(t.Params, mode, t.build(t.Task)); err != nil {
+		return err
+	}
+	for _, p := range t.Params.All() {
+		p.Frozen = false
+	}
+	return nil
+}
+
+// current is the program of the next step.
+func (t *Trainer) current() *graph.Program {
+	if t.frozen != nil && t.Step < t.Finetune.Unfreeze {
+		return t.frozen
+	}
+	return t.program
 }
 
 func (t *Trainer) build(task objectives.Task) func(s *graph.Scope) *gorgonia.Node {
@@ -224,28 +272,27 @@ func (t *Trainer) update(ctx context.Context, loader *data.Loader[*graph.Feed]) 
 		t.Last.Metrics = append(t.Last.Metrics, 0)
 	}
 	after, _ := t.Objective.(objectives.AfterStep)
+	p := t.current()
 	var sum []optim.Param
 	for full := false; !full; {
 		batch, err := loader.Next(ctx)
 		if err != nil {
 			return err // says the step itself
 		}
-		if err := t.program.Run(batch.Value, batch.Batch.Step); err != nil {
+		if err := p.Run(batch.Value, batch.Batch.Step); err != nil {
 			return fmt.Errorf("step %d: %w", t.Step, err)
 		}
-		loss := float64(t.program.Loss())
+		loss := float64(p.Loss())
 		if math.IsNaN(loss) || math.IsInf(loss, 0) {
 			return t.diverged("the loss", loss, batch.Batch)
 		}
 		t.Last.Loss += loss / float64(t.batches())
-		addMetrics(t.Last.Metrics, t.program, t.metrics, 1/float64(t.batches()))
+		addMetrics(t.Last.Metrics, p, t.metrics, 1/float64(t.batches()))
 		t.Last.Wait += batch.Wait
 		batch.Release()
-		for i, g := range t.program.Gradients() {
-			t.weights[i].G, t.weights[i].Rows = g.Data, g.Rows
-		}
+		t.gather(p)
 		if sum, full = t.gradients.Add(t.weights); !full && after != nil {
-			if err := after.AfterStep(t.Task, t.program, t.Params); err != nil {
+			if err := after.AfterStep(t.Task, p, t.Params); err != nil {
 				return fmt.Errorf("step %d: %w", t.Step, err)
 			}
 		}
@@ -257,7 +304,7 @@ func (t *Trainer) update(ctx context.Context, loader *data.Loader[*graph.Feed]) 
 	}
 	t.optimizer.Step(sum, float32(t.Last.LR), t.gradients.Scale(t.Last.Norm, t.Optimizer.ClipNorm))
 	if after != nil {
-		if err := after.AfterStep(t.Task, t.program, t.Params); err != nil {
+		if err := after.AfterStep(t.Task, p, t.Params); err != nil {
 			return fmt.Errorf("step %d: %w", t.Step, err)
 		}
 	}
@@ -265,6 +312,19 @@ func (t *Trainer) update(ctx context.Context, loader *data.Loader[*graph.Feed]) 
 		t.average.Update(t.weights)
 	}
 	return nil
+}
+
+// gather points the weights at their gradients in the program that has just run.
+func (t *Trainer) gather(p *graph.Program) {
+	found := p.Gradients()
+	for i := range t.weights {
+		w := &t.weights[i]
+		w.G, w.Rows = nil, nil // frozen
+		if len(found) > 0 && found[0].Param.Path == w.Path {
+			w.G, w.Rows = found[0].Data, found[0].Rows
+			found = found[1:]
+		}
+	}
 }
 
 // addMetrics adds the numbers of the last run, weighted, to sums.

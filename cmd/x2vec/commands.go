@@ -13,6 +13,7 @@ func commands() []*cobra.Command {
 		runsCommand(),
 		embedCommand(),
 		probeCommand(),
+		finetuneCommand(),
 		neighborsCommand(),
 		analogyCommand(),
 		fillCommand(),

@@ -20,13 +20,16 @@ import (
 
 // answers say what is asked of the examples; several commands take them.
 type answers struct {
-	target  string
-	factors []string
+	target           string
+	factors, classes []string
+	file             string
 }
 
 func (a *answers) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&a.target, "target", string(data.Class), "what is asked: class, labels (several, yes or no) or values (regression)")
+	f.StringSliceVar(&a.classes, "classes", nil, "classes to keep, in this order (default: all)")
+	f.StringVar(&a.file, "labels-from", "", "`file` of labels for a folder of pictures: file,label[,split] as csv or tsv")
 	f.StringSliceVar(&a.factors, "factor", nil, "`name` of what is asked where it is not the label; may be given several times")
 }
 
@@ -89,7 +92,7 @@ func (o *probeFlags) run(c *cobra.Command, folder string) error {
 	if err := o.o.Check(); err != nil {
 		return badRequest(fmt.Errorf("--%w", err))
 	}
-	kept, train, test, err := openKept(folder, o.step, o.data)
+	kept, train, test, err := o.open(folder, o.step, o.data)
 	if err != nil {
 		return err
 	}
@@ -116,14 +119,15 @@ func (o *probeFlags) run(c *cobra.Command, folder string) error {
 	return result.print(c.OutOrStdout())
 }
 
-// openKept gives the encoder of a run and both sets of data that it is judged by.
-func openKept(folder string, step int, from string) (kept *job.Kept, train, test data.Source, err error) {
+// open gives the encoder of a run and both sets of data that it is judged by.
+func (a *answers) open(folder string, step int, from string) (kept *job.Kept, train, test data.Source, err error) {
 	if _, err := ownFile(folder, nil); err != nil {
 		return nil, nil, nil, err
 	}
 	if kept, err = job.Keep(folder, step); err != nil {
 		return nil, nil, nil, err
 	}
+	kept.Classes, kept.Labels = a.classes, a.file
 	warn := func(text string) { logrus.Warn(text) }
 	if train, err = kept.Open(from, "train", warn); err != nil {
 		return nil, nil, nil, err

@@ -191,6 +191,9 @@ func train(c *cobra.Command, f *job.File, folder string, resume job.Resume) (err
 	}
 	run.Progress, run.Environment = console.progress, environment(c)
 	console.begin(run)
+	if run.Finetune != nil && run.Finetune.Loaded != nil {
+		console.log.Info(run.Finetune.Loaded)
+	}
 	if err := run.Do(ctx); err != nil {
 		console.end()
 		console.file.note(err)

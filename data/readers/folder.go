@@ -39,6 +39,8 @@ type folder struct {
 type pictureFile struct {
 	path  string // relative to root
 	label int    // -1 = none
+
+	factors []float32
 }
 
 // The names under which a folder keeps its splits.
@@ -50,10 +52,18 @@ var splitNames = map[string][]string{
 // openFolder lists the pictures of a split. A folder may have the splits as
 // subfolders; where it has none for test, a part of the pictures is set aside,
 // by the seed alone. A subfolder of a split is a class; without subfolders there
-// are no classes.
+// are no classes. A file of labels takes the place of all that.
 func openFolder(root string, o Options) (data.Source, error) {
 	f := &folder{root: root, o: o}
-	files, classes, err := listSplit(root, o)
+	var files []pictureFile
+	var classes []string
+	var factors []data.Factor
+	var err error
+	if o.Labels != "" {
+		files, classes, factors, err = listTable(root, o)
+	} else {
+		files, classes, err = listSplit(root, o)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +75,7 @@ func openFolder(root string, o Options) (data.Source, error) {
 	if len(f.files) == 0 {
 		return nil, fmt.Errorf("%s: every picture of the %s split is damaged", root, o.Split)
 	}
-	f.spec = data.Spec{Name: filepath.Base(absolute(root)), Split: o.Split, Shape: []int{o.Channels, size, size}, Classes: classes}
+	f.spec = data.Spec{Name: filepath.Base(absolute(root)), Split: o.Split, Shape: []int{o.Channels, size, size}, Classes: classes, Factors: factors}
 	f.o.Size = size
 	f.cached = make([]atomic.Pointer[[]byte], len(f.files))
 	f.room.Store(cacheBytes)
@@ -110,17 +120,10 @@ func listSplit(root string, o Options) ([]pictureFile, []string, error) {
 	if _, _, err := notEmpty(train, classes, root, dirs["train"]); err != nil {
 		return nil, nil, err
 	}
-	// The first of a random order are for testing, at least one of each.
-	n := int(float64(len(train))*o.TestShare + 0.5)
-	n = min(max(n, 1), len(train)-1)
-	if n == 0 {
+	if len(train) == 1 {
 		return nil, nil, fmt.Errorf("%s: one picture cannot be split into train and test", root)
 	}
-	order := draw.NewPerm(draw.Key(o.Seed, "split", 0, 0), len(train))
-	test := make([]bool, len(train))
-	for i := range n {
-		test[order.At(i)] = true
-	}
+	test := testPart(len(train), o)
 	var part []pictureFile
 	for i, f := range train {
 		if test[i] == (o.Split == "test") {
@@ -128,6 +131,17 @@ func listSplit(root string, o Options) ([]pictureFile, []string, error) {
 		}
 	}
 	return part, classes, nil
+}
+
+// testPart says which of n pictures are for testing: the first of a random order, one
+// at least, and one at least is not.
+func testPart(n int, o Options) []bool {
+	test := make([]bool, n)
+	order := draw.NewPerm(draw.Key(o.Seed, "split", 0, 0), n)
+	for i := range min(max(int(float64(n)*o.TestShare+0.5), 1), n-1) {
+		test[order.At(i)] = true
+	}
+	return test
 }
 
 func notEmpty(files []pictureFile, classes []string, root, dir string) ([]pictureFile, []string, error) {
@@ -153,7 +167,7 @@ func listClasses(root, dir string, classes []string, o Options) ([]pictureFile, 
 		}
 		if info, err := os.Stat(filepath.Join(root, name)); err != nil || !info.IsDir() { // Stat follows links
 			if isPicture(e.Name()) {
-				flat = append(flat, pictureFile{name, -1})
+				flat = append(flat, pictureFile{path: name, label: -1})
 			}
 			continue
 		}
@@ -173,7 +187,7 @@ func listClasses(root, dir string, classes []string, o Options) ([]pictureFile, 
 			classes = append(classes, e.Name())
 		}
 		for _, path := range inside {
-			files = append(files, pictureFile{path, label})
+			files = append(files, pictureFile{path: path, label: label})
 		}
 	}
 	if len(files) == 0 {
@@ -279,7 +293,11 @@ func damaged(faults []error) error {
 }
 
 func (f *folder) Spec() data.Spec { return f.spec }
-func (f *folder) Len() int        { return len(f.files) }
+
+// Label implements data.Labeller.
+func (f *folder) Label(index int) int { return f.files[index].label }
+
+func (f *folder) Len() int { return len(f.files) }
 
 // File is the path of an example, for reports about it.
 func (f *folder) File(index int) string { return filepath.Join(f.root, f.files[index].path) }
@@ -297,6 +315,7 @@ func (f *folder) Read(index int, into *data.Example) error {
 		err := f.pixels(i, into.Pixels)
 		if err == nil {
 			into.Label = f.files[i].label
+			copy(into.Factors, f.files[i].factors)
 			return nil
 		}
 		if fault == nil {
@@ -347,6 +366,14 @@ func (f *folder) checksum() (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
+// told are further things that a checksum is over.
+func told(values []float32) []any {
+	if len(values) == 0 {
+		return nil
+	}
+	return []any{values}
+}
+
 func sumFile(h io.Writer, root string, p pictureFile, whole *int64) error {
 	file, err := os.Open(filepath.Join(root, p.path))
 	if err != nil {
@@ -357,7 +384,7 @@ func sumFile(h io.Writer, root string, p pictureFile, whole *int64) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(h, filepath.ToSlash(p.path), p.label, info.Size())
+	fmt.Fprintln(h, append([]any{filepath.ToSlash(p.path), p.label, info.Size()}, told(p.factors)...)...)
 	const end = 4 << 10
 	if *whole -= info.Size(); *whole >= 0 || info.Size() <= 2*end {
 		_, err = io.Copy(h, file)

@@ -32,6 +32,9 @@ func newMemory(spec data.Spec, pixels, labels []byte) *memory {
 func (m *memory) Spec() data.Spec { return m.spec }
 func (m *memory) Len() int        { return len(m.labels) }
 
+// Label implements data.Labeller.
+func (m *memory) Label(index int) int { return int(m.labels[index]) }
+
 func (m *memory) Read(index int, into *data.Example) error {
 	if err := data.InRange(index, len(m.labels)); err != nil {
 		return err

@@ -38,6 +38,10 @@ type Options struct {
 	OnDamaged string         // folder: refuse (default), skip, or keep (an error when it is read)
 	TestShare float64        // folder without split subfolders: the part that is test, 0 = 0.1; text: the end that is test, 0 = none
 
+	Labels   string   // folder: file of labels, in it or by its path, in place of folders of classes
+	Classes  []string // the classes to keep, in this order; empty = all
+	PerClass int      // training examples of each class, drawn by Seed; 0 = all
+
 	Words    string // text: one of text.Modes; empty = words
 	MinCount int    // text: words that occur less often are left out; 0 = 5
 	MaxWords int    // text: the most frequent words to keep; 0 = all
@@ -123,6 +127,12 @@ func (o Options) Check() error {
 	if o.Limit < 0 {
 		faults.add("limit: is %d, want 0 (all) or more", o.Limit)
 	}
+	if o.PerClass < 0 {
+		faults.add("per class: is %d, want 0 (all) or more", o.PerClass)
+	}
+	if o.Labels != "" && o.Name != "folder" {
+		faults.add("labels: is %q, but only a folder of pictures takes a file of labels", o.Labels)
+	}
 	if o.Count < 0 {
 		faults.add("count: is %d, want at least 1", o.Count)
 	}
@@ -198,6 +208,12 @@ func Open(o Options) (data.Source, error) {
 	src, err := k.open(where, o)
 	if err == nil && o.Size > 0 {
 		src, err = resize(src, o.Size, o.Resize)
+	}
+	if err == nil && len(o.Classes) > 0 {
+		src, err = data.Only(src, o.Classes)
+	}
+	if err == nil && o.PerClass > 0 && o.Split == "train" {
+		src, err = data.PerClass(src, o.PerClass, o.Seed)
 	}
 	if err != nil {
 		return nil, err

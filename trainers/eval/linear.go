@@ -24,6 +24,7 @@ type Linear struct {
 	Kind       data.TargetKind // empty = data.Class
 	L2         float64         // > 0
 	Iterations int             // at most; 0 = 200
+	Classes    int             // at least; 0 = as many as the labels say
 	// Standardize scales every value of the codes to mean 0 and variance 1 over
 	// the training codes before; the map that comes out does so itself.
 	Standardize bool
@@ -82,15 +83,21 @@ func (o Linear) Fit(x Features) (*LinearMap, error) {
 	m := &LinearMap{Kind: o.Kind, K: k, D: x.D, Objective: end.f * float64(x.N()), Iterations: end.iterations, Converged: end.converged}
 	p.units.scaled(start, k, x.D, true)
 	m.W, m.B = start[:k*x.D], start[k*x.D:]
-	if o.Standardize { // W(x−m)/s + b = (W/s)x + (b − (W/s)m)
-		for i := range k {
-			for j := range x.D {
-				m.W[i*x.D+j] /= scale.Std[j]
-				m.B[i] -= m.W[i*x.D+j] * scale.Mean[j]
-			}
-		}
+	if o.Standardize {
+		m.Unscale(scale)
 	}
 	return m, nil
+}
+
+// Unscale makes of a map of scaled codes one of the codes as they were:
+// W(x−m)/s + b = (W/s)x + (b − (W/s)m).
+func (c *LinearMap) Unscale(s Scale) {
+	for i := range c.K {
+		for j := range c.D {
+			c.W[i*c.D+j] /= s.Std[j]
+			c.B[i] -= c.W[i*c.D+j] * s.Mean[j]
+		}
+	}
 }
 
 // known is the part of the codes that has an answer, and how many values one has.
@@ -105,7 +112,7 @@ func (o Linear) known(x Features) (Features, int, error) {
 	if x.N() == 0 || slices.Min(x.Labels) == slices.Max(x.Labels) {
 		return x, 0, errors.New("linear probe: the training codes have no labels, or all the same one; want two classes at least")
 	}
-	return x, classes(x, Features{}), nil
+	return x, max(o.Classes, classes(x, Features{})), nil
 }
 
 // A Scale brings every value of codes to mean 0 and deviation 1.

@@ -81,18 +81,31 @@ func (o Probe) Run(train, test Features) (*Probed, error) {
 			return nil, fmt.Errorf("linear probe: %d training codes and %d test codes have labels; want some of both", train.N(), test.N())
 		}
 	}
-	r := &Probed{L2: defaultStrength, Train: train.N()}
-	start, err := o.choose(train, r)
-	if err != nil {
-		return nil, err
-	}
-	m, err := Linear{Kind: o.Kind, L2: r.L2 * float64(train.N()), From: start}.Fit(train)
+	r := &Probed{Train: train.N()}
+	m, err := o.fit(train, 0, r)
 	if err != nil {
 		return nil, err
 	}
 	r.Map, r.Iterations, r.Converged = m, m.Iterations, m.Converged
 	r.Score, err = m.Score(test)
 	return r, err
+}
+
+// Fit is Run without a test: the map alone, of k answers.
+func (o Probe) Fit(train Features, k int) (*LinearMap, error) {
+	if o.Kind == data.Class {
+		train = train.Labelled()
+	}
+	return o.fit(train, k, &Probed{})
+}
+
+func (o Probe) fit(train Features, classes int, r *Probed) (*LinearMap, error) {
+	r.L2 = defaultStrength
+	start, err := o.choose(train, r)
+	if err != nil {
+		return nil, err
+	}
+	return Linear{Kind: o.Kind, L2: r.L2 * float64(train.N()), Classes: classes, From: start}.Fit(train)
 }
 
 // choose finds the strength by the part held out, and a map that was fitted with it.

@@ -48,7 +48,11 @@ func Again(ctx context.Context, folder string, log logrus.FieldLogger) (from, to
 		return 0, 0, err
 	}
 	z := trainers.ScalingOf(last)
-	config, err := f.Assemble(&z, func(text string) { log.Warn(text) })
+	scaling := &z
+	if earlier == nil && f.Finetune.From != "" {
+		scaling = nil // it begins with the weights of the other run
+	}
+	config, err := f.Assemble(scaling, func(text string) { log.Warn(text) })
 	if err != nil {
 		return 0, 0, err
 	}

@@ -17,7 +17,7 @@ import (
 // Assemble opens the data and gives the configuration of the run. What only the
 // data can tell is checked now; faults of the file are Faults. scaling is how
 // bytes become numbers where that is known already, from a checkpoint; nil has it
-// measured as the file asks. warn is told what is accepted but should be known.
+// measured as the file asks, or taken from the encoder that the run goes on from. warn is told what is accepted but should be known.
 func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainers.Config, error) {
 	var c trainers.Config
 	train, test, err, missing := readers.OpenSplits(f.Data.options("train", warn), f.Data.options("test", warn))
@@ -41,6 +41,13 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 		return c, f.src.faults.err()
 	}
 	task := objectives.Task{Encoder: f.Encoder, Spec: spec, Batch: f.Train.Batch, Seed: f.Seed}
+	var from *pretrained
+	if scaling == nil { // else the run has begun, and has its weights
+		if from, err = f.pretrained(); err != nil {
+			return c, err
+		}
+		scaling = from.scaling(spec.Shape, f.Data.Normalize)
+	}
 	if scaling != nil {
 		task.Pixels = *scaling
 	} else if task.Pixels, err = measure(train, f.Data.Normalize); err != nil {
@@ -65,7 +72,7 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 		f.src.component("schedule", s.Schedule.Validate())
 	}
 	return trainers.Config{
-		Task: task, Objective: f.Objective, Train: train, Test: test,
+		Task: task, Objective: f.Objective, Train: train, Test: test, Finetune: f.finetune(from, steps),
 		Optimizer: f.Optimizer, Schedule: s.Schedule, Steps: s.Schedule.Total,
 		Workers: f.Train.Workers, Prefetch: f.Train.Prefetch,
 		LogEvery: steps(f.Log.Every), EvalEvery: steps(f.Eval.Every), EvalCodes: f.Eval.Codes,

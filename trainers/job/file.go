@@ -5,6 +5,7 @@ package job
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -32,6 +33,7 @@ type File struct {
 	Optimizer optim.Options
 	Schedule  Schedule
 	Train     Train
+	Finetune  Finetune
 	Log       Log
 	Eval      Eval
 	Check     Checkpoint
@@ -56,11 +58,16 @@ type Data struct {
 	Damaged   string  `toml:"damaged"`    // folder: refuse, skip or keep
 	TestShare float64 `toml:"test_share"` // folder without splits: part that is test; text: its end that is
 	Normalize string  `toml:"normalize"`  // one of normalizations
-	Words     string  `toml:"words"`      // text: how it is split: text8, words or whitespace
-	MinCount  int     `toml:"min_count"`  // text: words that occur less often are left out
-	MaxWords  int     `toml:"max_words"`  // text: the most frequent words to keep; 0 = all
-	Unknown   bool    `toml:"unknown"`    // text: words that are not kept stand as [UNK], and are not left out
-	Length    int     `toml:"length"`     // text: words of an example
+
+	Labels   string   `toml:"labels"`    // folder: file of labels (file, label and split; csv or tsv)
+	Classes  []string `toml:"classes"`   // to keep, in this order; empty: all
+	PerClass int      `toml:"per_class"` // training examples of each class, drawn by Seed; 0 = all
+
+	Words    string `toml:"words"`     // text: how it is split: text8, words or whitespace
+	MinCount int    `toml:"min_count"` // text: words that occur less often are left out
+	MaxWords int    `toml:"max_words"` // text: the most frequent words to keep; 0 = all
+	Unknown  bool   `toml:"unknown"`   // text: words that are not kept stand as [UNK], and are not left out
+	Length   int    `toml:"length"`    // text: words of an example
 }
 
 // normalizations are the ways in which bytes become numbers: byte/255; minus ½;
@@ -69,7 +76,7 @@ var normalizations = []string{"unit", "signed", "centred", "standard"}
 
 // dataKeys lists the settings that a source takes.
 func dataKeys(name string) []string {
-	keys := []string{"source", "seed", "limit", "test_limit", "normalize", "size"}
+	keys := []string{"source", "seed", "limit", "test_limit", "normalize", "size", "classes", "per_class"}
 	for _, k := range readers.Kinds() {
 		if k.Name == name && k.Files {
 			keys = append(keys, "path")
@@ -77,7 +84,7 @@ func dataKeys(name string) []string {
 	}
 	switch name {
 	case "text", "builtin-text":
-		keys = slices.DeleteFunc(keys, func(k string) bool { return k == "normalize" || k == "size" })
+		keys = slices.DeleteFunc(keys, func(k string) bool { return slices.Contains([]string{"normalize", "size", "classes", "per_class"}, k) })
 		keys = append(keys, "words", "min_count", "max_words", "unknown", "length", "test_share")
 	case "emnist":
 		keys = append(keys, "variant", "as_stored")
@@ -86,7 +93,7 @@ func dataKeys(name string) []string {
 	case "shapes", "synthetic":
 		keys = append(keys, "channels", "count")
 	case "folder":
-		keys = append(keys, "channels", "resize", "damaged", "test_share")
+		keys = append(keys, "channels", "resize", "damaged", "test_share", "labels")
 	}
 	return keys
 }
@@ -99,6 +106,7 @@ func (d Data) options(split string, warn func(string)) readers.Options {
 	o := readers.Options{Name: d.Source, Path: d.Path, Split: split, Limit: d.Limit, Seed: d.Seed,
 		Variant: d.Variant, AsStored: d.AsStored, Size: d.Size, Channels: d.Channels, Count: d.Count,
 		Resize: transforms.Fit(d.Resize), OnDamaged: d.Damaged, TestShare: d.TestShare,
+		Labels: d.Labels, Classes: d.Classes, PerClass: d.PerClass,
 		Words: d.Words, MinCount: d.MinCount, MaxWords: d.MaxWords, Unknown: d.Unknown, Length: d.Length, Warn: warn}
 	if split == "test" {
 		o.Limit, o.Count = d.TestLimit, 0
@@ -157,6 +165,51 @@ type Train struct {
 	MinDelta  float64  `toml:"min_delta"`  // by how much the test loss must fall to count as lower
 }
 
+// Finetune is the section [finetune]: training that goes on from an encoder that is
+// there already, or in which a part moves slower than the rest.
+type Finetune struct {
+	From       string   `toml:"from"`        // folder of a run, or a safetensors file; empty: from scratch
+	MinLoaded  float64  `toml:"min_loaded"`  // least share of the encoder's values that must come from it
+	Freeze     []string `toml:"freeze"`      // patterns of paths that are not trained, as encoder/blocks/[0-3]
+	Unfreeze   Duration `toml:"unfreeze"`    // when they are trained after all; 0 = never
+	LayerDecay float64  `toml:"layer_decay"` // of the rate for each layer below the head; 1 = all alike
+	HeadRate   float64  `toml:"head_rate"`   // rate of all that is not in the encoder, in units of the encoder's
+	Head       string   `toml:"head"`        // how the head begins: random, or probe, a linear probe of the codes
+}
+
+// noFinetune is where nothing is said of it.
+var noFinetune = Finetune{MinLoaded: 0.9, LayerDecay: 1, HeadRate: 1, Head: "random"}
+
+// used reports whether anything is said.
+func (t Finetune) used() bool {
+	return t.From != "" || len(t.Freeze) > 0 || t.LayerDecay != 1 || t.HeadRate != 1 || t.Head != noFinetune.Head
+}
+
+// check says what is wrong with the settings by themselves.
+func (t Finetune) check(s *source) {
+	share := func(key string, v float64, zero bool) {
+		if !(v > 0 && v <= 1 || zero && v == 0) {
+			s.fault("finetune."+key, "is %g, want a number above 0 and at most 1", v)
+		}
+	}
+	share("min_loaded", t.MinLoaded, true)
+	share("layer_decay", t.LayerDecay, false)
+	if !(t.HeadRate > 0 && t.HeadRate <= 1e6) {
+		s.fault("finetune.head_rate", "is %g, want a number above 0", t.HeadRate)
+	}
+	if t.Head != "random" && t.Head != "probe" {
+		s.fault("finetune.head", "is %q, want random or probe", t.Head)
+	}
+	for _, p := range t.Freeze {
+		if _, err := path.Match(p, ""); err != nil {
+			s.fault("finetune.freeze", "%q is no pattern; want one such as encoder/blocks/[0-3]", p)
+		}
+	}
+	if t.Unfreeze.N > 0 && len(t.Freeze) == 0 {
+		s.fault("finetune.unfreeze", "is %s, but nothing is frozen; set finetune.freeze", t.Unfreeze.toTOML())
+	}
+}
+
 // Log is the section [log].
 type Log struct {
 	Every Duration `toml:"every"` // between two lines of metrics
@@ -179,11 +232,12 @@ type Checkpoint struct {
 // defaults is the run file in which nothing is said.
 func defaults(name string) *File {
 	f := &File{
-		Name:  name,
-		Data:  Data{Source: "builtin", Resize: "crop", Damaged: "refuse", TestShare: 0.1, Normalize: "unit", Words: "words", MinCount: 5, Length: 256},
-		Train: Train{Batch: 256, Duration: Duration{20, Epochs}},
-		Log:   Log{Every: Duration{50, Steps}},
-		Check: Checkpoint{Every: Duration{1, Epochs}, Keep: 2},
+		Name:     name,
+		Data:     Data{Source: "builtin", Resize: "crop", Damaged: "refuse", TestShare: 0.1, Normalize: "unit", Words: "words", MinCount: 5, Length: 256},
+		Train:    Train{Batch: 256, Duration: Duration{20, Epochs}},
+		Finetune: noFinetune,
+		Log:      Log{Every: Duration{50, Steps}},
+		Check:    Checkpoint{Every: Duration{1, Epochs}, Keep: 2},
 	}
 	return f
 }
@@ -211,6 +265,7 @@ func (f *File) sections() []section {
 		{"optimizer", only(fieldsOf(&f.Optimizer), optim.Keys(f.Optimizer.Type))},
 		{"schedule", f.Schedule.fields()},
 		{"train", fieldsOf(&f.Train)},
+		{"finetune", fieldsOf(&f.Finetune)},
 		{"log", fieldsOf(&f.Log)},
 		{"eval", fieldsOf(&f.Eval)},
 		{"checkpoint", fieldsOf(&f.Check)},
@@ -341,6 +396,7 @@ func (f *File) check(s *source) {
 			s.fault(key, "is %d, want at least %d", v, least)
 		}
 	}
+	f.Finetune.check(s)
 	atLeast("train.batch", f.Train.Batch, 1)
 	atLeast("train.workers", f.Train.Workers, 0)
 	atLeast("train.prefetch", f.Train.Prefetch, 0)

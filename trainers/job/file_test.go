@@ -31,16 +31,16 @@ func TestFaults(t *testing.T) {
 			"job.toml:2: key 'seed' has already been defined",
 		}},
 		{"unknown keys", "sed = 1\n[objective]\n\ntemprature = 0.5\n[train]\nlr = 0.1\n[trian]\nbatch = 3", nil, []string{
-			"job.toml:1: sed: no such key or section; did you mean seed?; a run file takes checkpoint, data, encoder, eval, log, objective, optimizer, resolved, schedule, seed, train",
+			"job.toml:1: sed: no such key or section; did you mean seed?; a run file takes checkpoint, data, encoder, eval, finetune, log, objective, optimizer, resolved, schedule, seed, train",
 			"job.toml:4: objective.temprature: no such key; objective takes loss, mask, noise, type",
 			"job.toml:6: train.lr: no such key; did you mean optimizer.lr?; train takes batch, duration, early_stop, min_delta, prefetch, workers",
-			"job.toml:7: trian: no such key or section; did you mean train?; a run file takes checkpoint, data, encoder, eval, log, objective, optimizer, resolved, schedule, seed, train",
+			"job.toml:7: trian: no such key or section; did you mean train?; a run file takes checkpoint, data, encoder, eval, finetune, log, objective, optimizer, resolved, schedule, seed, train",
 		}},
 		{"a key of another type of optimizer", "[optimizer]\ntype = \"sgd\"\nbetas = [0.9, 0.99]", nil, []string{
 			"job.toml:3: optimizer.betas: no such key; optimizer takes accumulate, clip_norm, dampening, decay_gains, ema, ema_warmup, lr, momentum, nesterov, type, weight_decay",
 		}},
 		{"a key of another source", "[data]\nsource = \"mnist\"\ncount = 32", nil, []string{
-			"job.toml:3: data.count: no such key; data takes limit, normalize, path, seed, size, source, test_limit",
+			"job.toml:3: data.count: no such key; data takes classes, limit, normalize, path, per_class, seed, size, source, test_limit",
 		}},
 		{"unknown types", "[encoder]\ntype = \"mpl\"\nwidth = 3\n[objective]\ntype = \"autoencode\"\n[optimizer]\ntype = 3\n[data]\nsource = \"mnits\"", nil, []string{
 			"job.toml:2: encoder.type: is \"mpl\", want one of " + strings.Join(nets.Names(), ", ") + "; did you mean \"mlp\"?",

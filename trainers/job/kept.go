@@ -19,10 +19,16 @@ import (
 // A Kept encoder is that of a run, as one of its checkpoints holds it.
 type Kept struct {
 	Folder string
-	File   *File           // the settings of the run
-	Task   objectives.Task // what the encoder takes; Spec has the run's shape and words
-	Params *graph.Params   // its weights, averaged where the run kept an average
-	Step   int             // of the checkpoint
+	File   *File               // the settings of the run
+	Task   objectives.Task     // what the encoder takes; Spec has the run's shape and words
+	Params *graph.Params       // its weights, averaged where the run kept an average
+	Step   int                 // of the checkpoint
+	Rest   []checkpoints.Array // of the model that are not in the encoder: head, decoder
+
+	// Classes to keep of the data that Open opens; empty = all, or those of the run.
+	Classes []string
+	// Labels is a file of labels for a folder of pictures that Open opens.
+	Labels string
 }
 
 // Newest asks Keep for the newest checkpoint that is whole.
@@ -67,6 +73,11 @@ func keep(folder string, step int, freeze func(k *Kept, snap *checkpoints.Snapsh
 	if k.Params, err = freeze(k, snap); err != nil {
 		return nil, fmt.Errorf("%s: %w", folder, err)
 	}
+	for _, a := range snap.Weights {
+		if k.Params.Get(a.Name) == nil {
+			k.Rest = append(k.Rest, a)
+		}
+	}
 	return k, nil
 }
 
@@ -95,6 +106,12 @@ func (k *Kept) Open(from, split string, warn func(string)) (data.Source, error) 
 		if err := k.redirect(&o, from); err != nil {
 			return nil, err
 		}
+	}
+	if len(k.Classes) > 0 {
+		o.Classes = k.Classes
+	}
+	if k.Labels != "" {
+		o.Labels = k.Labels
 	}
 	src, err := readers.Open(o)
 	if err != nil {

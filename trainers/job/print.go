@@ -23,7 +23,9 @@ func (f *File) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed = %d\n", f.Seed)
 	for _, s := range f.sections() {
-		write(&b, s)
+		if s.name != "finetune" || f.Finetune.used() {
+			write(&b, s)
+		}
 	}
 	return b.String()
 }

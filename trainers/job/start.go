@@ -100,6 +100,11 @@ func (f *File) Begin(folder string, resume Resume, version string, log logrus.Fi
 		now.Started = was.Started
 	}
 	t, err := trainers.New(config)
+	var refused *trainers.FinetuneError
+	if errors.As(err, &refused) {
+		f.src.component("finetune", refused.Err)
+		return nil, done, f.src.faults.err()
+	}
 	if err != nil {
 		return nil, done, err
 	}
@@ -153,7 +158,7 @@ func checksum(src data.Source) (string, error) {
 // free are the settings that may change when a run goes on; a section stands for
 // all of its keys.
 var free = []string{"train.duration", "train.workers", "train.prefetch", "train.early_stop", "train.min_delta",
-	"data.path", "log.", "eval.", "checkpoint."}
+	"data.path", "finetune.from", "log.", "eval.", "checkpoint."}
 
 // changes compares the file with that of the run in the folder. What may change is
 // told, what may not is a fault.

@@ -1,0 +1,265 @@
+package readers
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"x2vec/data"
+)
+
+// maxTable bounds a file of labels in bytes.
+const maxTable = 256 << 20
+
+// table is a file of labels: a line for each picture with its file, its label and, where
+// there is such a column, its split; separated by tabs where the file ends in .tsv and
+// by commas elsewhere.
+//
+// With a first line of names (file, label, split) other columns are numbers that are
+// known of each picture. Labels with a semicolon between them are several of one
+// picture; then each is a factor of two values, and there are no classes.
+type table struct {
+	classes []string
+	factors []data.Factor
+	rows    []tableRow
+	splits  bool // whether there is a column of splits
+}
+
+type tableRow struct {
+	file    string
+	split   string
+	label   int
+	factors []float32
+}
+
+// readTable reads a file of labels.
+func readTable(path string) (*table, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxTable+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxTable {
+		return nil, fmt.Errorf("%s: is larger than %d MB; want a file of labels", path, maxTable>>20)
+	}
+	comma := ','
+	if strings.EqualFold(filepath.Ext(path), ".tsv") {
+		comma = '\t'
+	}
+	t, err := parseTable(text, comma)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return t, nil
+}
+
+// columns are the places of what is known; -1 where it is not there.
+type columns struct {
+	file, label, split int
+	numbers            []int
+	names              []string // of the numbers
+}
+
+// columnsOf reads a first line of names; ok is false where it is none.
+func columnsOf(line []string) (c columns, ok bool) {
+	c = columns{-1, -1, -1, nil, nil}
+	for i, name := range line {
+		switch name = strings.ToLower(strings.TrimSpace(name)); name {
+		case "file", "filename", "file_name", "path", "image":
+			c.file = i
+		case "label", "labels", "class":
+			c.label = i
+		case "split", "set":
+			c.split = i
+		default:
+			c.numbers, c.names = append(c.numbers, i), append(c.names, strings.TrimSpace(line[i]))
+		}
+	}
+	return c, c.file >= 0
+}
+
+func parseTable(text []byte, comma rune) (*table, error) {
+	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff"))))
+	r.Comma, r.FieldsPerRecord, r.ReuseRecord = comma, 0, false
+	lines, err := r.ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	if len(lines) == 0 {
+		return nil, errors.New("is empty; want lines of a file and its label")
+	}
+	c, named := columnsOf(lines[0])
+	first := 1 // line of the first row
+	if named {
+		lines, first = lines[1:], 2
+	} else if n := len(lines[0]); n == 2 || n == 3 {
+		c = columns{file: 0, label: 1, split: -1}
+		if n == 3 {
+			c.split = 2
+		}
+	} else {
+		return nil, fmt.Errorf("has %d columns without names; want file and label, or file, label and split, or a first line of names", n)
+	}
+	t := &table{splits: c.split >= 0}
+	labels := make([]string, len(lines))
+	several := false
+	for i, line := range lines {
+		row := tableRow{file: filepath.FromSlash(strings.TrimSpace(line[c.file])), label: -1}
+		if row.file == "" || !filepath.IsLocal(row.file) {
+			return nil, fmt.Errorf("line %d: %q is no file within the folder", first+i, line[c.file])
+		}
+		if c.label >= 0 {
+			labels[i] = strings.TrimSpace(line[c.label])
+			several = several || strings.Contains(labels[i], ";")
+		}
+		if t.splits {
+			name := strings.ToLower(strings.TrimSpace(line[c.split]))
+			for split, names := range splitNames {
+				if slices.Contains(names, name) {
+					row.split = split
+				}
+			}
+			if row.split == "" {
+				return nil, fmt.Errorf("line %d: split is %q, want train or test", first+i, line[c.split])
+			}
+		}
+		for j, at := range c.numbers {
+			v, err := strconv.ParseFloat(strings.TrimSpace(line[at]), 32)
+			if cell := strings.TrimSpace(line[at]); cell == "" {
+				v, err = math.NaN(), nil
+			}
+			if err != nil || math.IsInf(v, 0) {
+				return nil, fmt.Errorf("line %d: %s is %q, want a number or nothing", first+i, c.names[j], line[at])
+			}
+			row.factors = append(row.factors, float32(v))
+		}
+		t.rows = append(t.rows, row)
+	}
+	for _, name := range c.names {
+		t.factors = append(t.factors, data.Factor{Name: name})
+	}
+	if several {
+		t.several(labels)
+	} else {
+		t.single(labels)
+	}
+	t.measure()
+	return t, nil
+}
+
+// names are the different labels, by number where all are numbers.
+func names(labels []string) []string {
+	list := slices.DeleteFunc(slices.Clone(labels), func(s string) bool { return s == "" })
+	numbers := !slices.ContainsFunc(list, func(s string) bool { _, err := strconv.Atoi(s); return err != nil })
+	slices.SortFunc(list, func(a, b string) int {
+		if numbers {
+			x, _ := strconv.Atoi(a)
+			y, _ := strconv.Atoi(b)
+			return cmp.Or(cmp.Compare(x, y), cmp.Compare(a, b))
+		}
+		return cmp.Compare(a, b)
+	})
+	return slices.Compact(list)
+}
+
+func (t *table) single(labels []string) {
+	t.classes = names(labels)
+	number := map[string]int{}
+	for i, c := range t.classes {
+		number[c] = i
+	}
+	for i, l := range labels {
+		if l != "" {
+			t.rows[i].label = number[l]
+		}
+	}
+}
+
+// several makes a factor of two values of every label. A picture without any has none
+// of them.
+func (t *table) several(labels []string) {
+	var all []string
+	each := make([][]string, len(labels))
+	for i, l := range labels {
+		for _, name := range strings.Split(l, ";") {
+			if name = strings.TrimSpace(name); name != "" {
+				each[i] = append(each[i], name)
+			}
+		}
+		all = append(all, each[i]...)
+	}
+	for _, name := range names(all) {
+		t.factors = append(t.factors, data.Factor{Name: name, Values: 2})
+		for i := range t.rows {
+			yes := float32(0)
+			if slices.Contains(each[i], name) {
+				yes = 1
+			}
+			t.rows[i].factors = append(t.rows[i].factors, yes)
+		}
+	}
+}
+
+// measure takes mean and deviation of the numbers, over the training pictures where
+// those are known.
+func (t *table) measure() {
+	for j := range t.factors {
+		f := &t.factors[j]
+		var n, sum, square float64
+		for _, row := range t.rows {
+			if v := float64(row.factors[j]); f.Values == 0 && v == v && row.split != "test" {
+				n++
+				sum += v
+				square += v * v
+			}
+		}
+		if n > 1 {
+			f.Mean = sum / n
+			f.Std = math.Sqrt(max(0, square/n-f.Mean*f.Mean))
+		}
+	}
+}
+
+// listTable gives the pictures of o.Split that a file of labels lists.
+func listTable(root string, o Options) ([]pictureFile, []string, []data.Factor, error) {
+	path := o.Labels
+	if !filepath.IsAbs(path) && !exists(path) {
+		path = filepath.Join(root, path)
+	}
+	t, err := readTable(path)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	test := testPart(len(t.rows), o)
+	var part []pictureFile
+	for i, row := range t.rows {
+		inTest := row.split == "test"
+		if !t.splits {
+			inTest = test[i]
+		}
+		if inTest != (o.Split == "test") {
+			continue
+		}
+		if !exists(filepath.Join(root, row.file)) {
+			return nil, nil, nil, fmt.Errorf("%s names %s, which is not in %s", path, row.file, root)
+		}
+		part = append(part, pictureFile{path: row.file, label: row.label, factors: row.factors})
+	}
+	if len(part) == 0 {
+		return nil, nil, nil, absent(fmt.Sprintf("%s lists no picture of the %s split", path, o.Split))
+	}
+	return part, t.classes, t.factors, nil
+}
