@@ -1,0 +1,34 @@
+package nets
+
+import (
+	G "gorgonia.org/gorgonia"
+
+	"x2vec/graph"
+)
+
+// Stacked is an encoder on top of the code of another, Base, whose weights are kept
+// as they are: k-means or principal components of what was learnt before. The
+// parameters of Base stand in the scope "base".
+type Stacked struct {
+	Base Encoder
+	Top  Encoder
+}
+
+// Check implements Encoder.
+func (e *Stacked) Check(shape []int) error {
+	if err := e.Base.Check(shape); err != nil {
+		return err
+	}
+	return e.Top.Check([]int{e.Base.CodeSize(shape)})
+}
+
+// CodeSize implements Encoder.
+func (e *Stacked) CodeSize(shape []int) int { return e.Top.CodeSize([]int{e.Base.CodeSize(shape)}) }
+
+// Under is the code of Base, (B, D).
+func (e *Stacked) Under(s *graph.Scope, x *G.Node) *G.Node { return e.Base.Encode(s.In("base"), x) }
+
+// Encode implements Encoder.
+func (e *Stacked) Encode(s *graph.Scope, x *G.Node) *G.Node { return e.Top.Encode(s, e.Under(s, x)) }
+
+var _ Encoder = (*Stacked)(nil)
