@@ -111,6 +111,18 @@ type Fitter interface {
 	Fit(ctx context.Context, t Task, src data.Source, ps *graph.Params, report func(step int, loss float64) error) error
 }
 
+// A Resumer is a Fitter that can go on in the middle.
+type Resumer interface {
+	Fitter
+	// Progress is what Fit needs to go on after its last report, beside the parameters
+	// as they stood then: JSON. Parameters may change between two reports only where
+	// what they were before is not needed.
+	Progress() ([]byte, error)
+	// Continue makes the next Fit go on from there instead of the beginning; the
+	// parameters have been set back already.
+	Continue(progress []byte) error
+}
+
 // A Starter looks at the training examples before the first step: how much they
 // vary, how often each target occurs, where a codebook begins.
 type Starter interface {

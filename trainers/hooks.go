@@ -58,7 +58,7 @@ func (h *logHook) After(_ context.Context, t *Trainer) error {
 		return nil
 	}
 	spent := now.Sub(h.since) - (h.r.away() - h.away)
-	h.rate = float64(h.steps*t.Task.Batch*t.batches()) / max(spent.Seconds(), 1e-9)
+	h.rate = float64(int64(h.steps)*t.samplesPerStep()) / max(spent.Seconds(), 1e-9)
 	var own map[string]float64
 	for i, name := range t.MetricNames() {
 		if own == nil {
@@ -88,7 +88,7 @@ func (h *logHook) tell(now time.Time, t *Trainer) {
 	spent := t.Elapsed() - h.r.before
 	done := t.Step - h.first
 	if p.Rate == 0 { // before the first line of metrics
-		p.Rate = float64(done*t.Task.Batch*t.batches()) / max(spent.Seconds(), 1e-9)
+		p.Rate = float64(int64(done)*t.samplesPerStep()) / max(spent.Seconds(), 1e-9)
 	}
 	if done > 0 && t.Steps > 0 {
 		p.Left = time.Duration(float64(spent) / float64(done) * float64(t.Steps-t.Step))

@@ -76,8 +76,8 @@ func (r *Run) Resume(snap *checkpoints.Snapshot) error {
 		return fmt.Errorf("%s: %w", r.Folder, err)
 	}
 	r.saved = r.Step
-	if _, fits := r.Objective.(objectives.Fitter); fits && !r.fitted {
-		r.Step = 0 // it begins again
+	if r.beginsAgain() {
+		r.Step = 0
 	}
 	complete := false
 	_, err := snap.State.Get(completeName, &complete)
@@ -225,9 +225,17 @@ func (r *Run) stopped(ctx context.Context, err error) error {
 	return errors.Join(err, saved, r.event("stop", stop), r.report())
 }
 
+// beginsAgain reports whether a run that stopped now would begin again: a method
+// that is solved, is not yet, and cannot go on in the middle.
+func (r *Run) beginsAgain() bool {
+	_, fits := r.Objective.(objectives.Fitter)
+	_, resumes := r.Objective.(objectives.Resumer)
+	return fits && !resumes && !r.fitted
+}
+
 // save keeps the state as it stands, unless that is done already.
 func (r *Run) save() error {
-	if _, fits := r.Objective.(objectives.Fitter); r.saved == r.Step || fits && !r.fitted || r.Step == 0 {
+	if r.saved == r.Step || r.beginsAgain() || r.Step == 0 {
 		return nil
 	}
 	began := time.Now()

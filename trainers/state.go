@@ -1,6 +1,7 @@
 package trainers
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -20,6 +21,7 @@ type section struct {
 
 const (
 	sectionName    = "trainer"
+	progressName   = "progress" // of a Resumer
 	averageSection = "ema"
 	scalingSection = "scaling"
 	// TestLoss is the metric by which the best checkpoint is kept.
@@ -48,6 +50,15 @@ func (t *Trainer) Snapshot() (*checkpoints.Snapshot, error) {
 	}
 	if t.evaluated == t.Step && t.Test != nil {
 		s.State.Metrics = map[string]checkpoints.Float{TestLoss: checkpoints.Float(t.testLoss)}
+	}
+	if r, ok := t.Objective.(objectives.Resumer); ok {
+		progress, err := r.Progress()
+		if err != nil {
+			return nil, err
+		}
+		if err := s.State.Put(progressName, json.RawMessage(progress)); err != nil {
+			return nil, err
+		}
 	}
 	err := s.State.Put(sectionName, section{t.evaluated, t.Ended, t.fitted, t.Elapsed().Seconds(), checkpoints.Float(t.Last.Loss)})
 	return s, err
@@ -84,6 +95,11 @@ func (t *Trainer) Restore(s *checkpoints.Snapshot) error {
 		return err
 	} else if !ok {
 		return fmt.Errorf("the checkpoint of step %d has no state of a trainer; was it made by another program?", s.State.Step)
+	}
+	if r, ok := t.Objective.(objectives.Resumer); ok {
+		if err := r.Continue(s.State.Sections[progressName]); err != nil {
+			return fmt.Errorf("the checkpoint of step %d: %w", s.State.Step, err)
+		}
 	}
 	if at := s.State.Step * t.batches(); s.State.LoaderStep != at {
 		return fmt.Errorf("the checkpoint of step %d stands at batch %d of the data, this run would be at %d", s.State.Step, s.State.LoaderStep, at)

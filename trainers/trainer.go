@@ -109,8 +109,15 @@ func (t *Trainer) MetricNames() []string {
 }
 
 // Samples is the number of examples seen.
-func (t *Trainer) Samples() int64 {
-	return int64(t.Step) * int64(t.Task.Batch) * int64(t.batches())
+func (t *Trainer) Samples() int64 { return int64(t.Step) * t.samplesPerStep() }
+
+// samplesPerStep is the number of examples of a step; that of a Fitter is a pass
+// over all of them.
+func (t *Trainer) samplesPerStep() int64 {
+	if _, fits := t.Objective.(objectives.Fitter); fits {
+		return int64(t.Train.Len())
+	}
+	return int64(t.Task.Batch) * int64(t.batches())
 }
 
 // batches is the number of batches a step.
@@ -120,6 +127,9 @@ func (t *Trainer) batches() int { return max(1, t.Optimizer.Accumulate) }
 func (t *Trainer) StepsPerEpoch() float64 { return stepsPerEpoch(t.Config) }
 
 func stepsPerEpoch(c Config) float64 {
+	if _, fits := c.Objective.(objectives.Fitter); fits {
+		return 1
+	}
 	return float64(c.Train.Len()/c.Task.Batch) / float64(max(1, c.Optimizer.Accumulate))
 }
 
@@ -345,9 +355,13 @@ func (t *Trainer) after(ctx context.Context, hooks []Hook) error {
 	return nil
 }
 
-// fit solves a method that is not trained by gradient steps, from its beginning.
+// fit solves a method that is not trained by gradient steps, from its beginning
+// where it cannot go on in the middle.
 func (t *Trainer) fit(ctx context.Context, f objectives.Fitter, hooks []Hook) error {
-	t.Step, t.fitted = 0, false
+	if _, resumes := f.(objectives.Resumer); !resumes {
+		t.Step = 0
+	}
+	t.fitted = false
 	err := f.Fit(ctx, t.Task, t.Train, t.Params, func(step int, loss float64) error {
 		t.Step, t.Last = step, StepInfo{Loss: loss, Norm: math.NaN()}
 		return t.after(ctx, hooks)

@@ -60,7 +60,8 @@ func Again(ctx context.Context, folder string, log logrus.FieldLogger) (from, to
 	if err != nil {
 		return 0, 0, err
 	}
-	if _, fits := f.Objective.(objectives.Fitter); fits {
+	_, fits := f.Objective.(objectives.Fitter)
+	if _, resumes := f.Objective.(objectives.Resumer); fits && !resumes {
 		from, earlier = 0, nil
 	}
 	if earlier != nil {
@@ -82,7 +83,8 @@ type until int
 
 // After implements trainers.Hook.
 func (u until) After(_ context.Context, t *trainers.Trainer) error {
-	if t.Step >= int(u) && t.Steps > 0 {
+	_, resumes := t.Objective.(objectives.Resumer)
+	if t.Step >= int(u) && (t.Steps > 0 || resumes) {
 		return errThere
 	}
 	return nil

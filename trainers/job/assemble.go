@@ -61,6 +61,10 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 		}
 	}
 	perEpoch := float64(train.Len()/f.Train.Batch) / float64(f.Optimizer.Accumulate)
+	_, fits := f.Objective.(objectives.Fitter)
+	if fits {
+		perEpoch = 1 // each step is a pass over the data
+	}
 	steps := func(d Duration) int { return d.Steps(perEpoch, f.Train.Batch*f.Optimizer.Accumulate) }
 	s := f.Schedule
 	s.Schedule.Base, s.Schedule.Total = f.Optimizer.LR, steps(f.Train.Duration)
@@ -68,7 +72,7 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 	for _, m := range s.Milestones {
 		s.Schedule.Milestones = append(s.Schedule.Milestones, steps(m))
 	}
-	if _, fits := f.Objective.(objectives.Fitter); !fits {
+	if !fits {
 		f.src.component("schedule", s.Schedule.Validate())
 	}
 	return trainers.Config{
