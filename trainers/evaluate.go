@@ -164,6 +164,9 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 	if err := t.evaluateCodes(ctx, e); err != nil {
 		return nil, err
 	}
+	if err := t.evaluateClusters(ctx, e); err != nil {
+		return nil, err
+	}
 	if c, ok := t.Objective.(objectives.Compared); ok {
 		figures, err := c.Compare(ctx, t.Task, t.Params, t.Train, func() (float64, error) { return t.Loss(ctx, t.Train, nil) })
 		if err != nil {
