@@ -1,6 +1,7 @@
 package objectives_test
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -143,5 +144,31 @@ func TestDamage(t *testing.T) {
 	}
 	if share := float64(same) / float64(len(z)); math.Abs(share-0.4) > 0.06 {
 		t.Errorf("%g of the values masked in one epoch are so in the other, want chance, 0.4", share)
+	}
+}
+
+func TestKMeans(t *testing.T) {
+	src := tiny(t)
+	for name, c := range map[string]struct {
+		encoder nets.Encoder
+		o       objectives.KMeans
+	}{
+		"examples": {&nets.Clusters{K: 6, Form: "triangle"}, objectives.KMeans{}},
+		"one-hot":  {&nets.Clusters{K: 6, Form: "one-hot"}, objectives.KMeans{Restarts: 2}},
+		"batches":  {&nets.Clusters{K: 6, Form: "distance"}, objectives.KMeans{Batch: 10, Iterations: 5}},
+		"random":   {&nets.Clusters{K: 6, Form: "distance"}, objectives.KMeans{Start: "random"}},
+		"patches":  {&nets.PatchClusters{K: 6, Patch: 3, Stride: 1, Pool: 2, Form: "triangle", Contrast: 10}, objectives.KMeans{Patches: 300, Whiten: 0.1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := c.o
+			o.Start, o.Restarts, o.Iterations = cmp.Or(o.Start, "k-means++"), max(1, o.Restarts), max(20, o.Iterations)
+			o.Sample, o.Memory = 1000, 1
+			objectivetest.Run(t, objectivetest.Case{
+				Objective: &o,
+				Task:      objectives.Task{Encoder: c.encoder, Batch: 12, Seed: 5},
+				Source:    src,
+				Steps:     30, Rate: 20, Fall: 0.9,
+			})
+		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"x2vec/checkpoints"
 )
@@ -178,4 +179,50 @@ batch = 50
 	expect(t, 0, []string{"test loss", "done: "}, "train", job, "--out", run)
 	expect(t, 0, []string{"is complete (step 1)"}, "train", job, "--out", run)
 	expect(t, 0, []string{"the same bytes"}, "verify", "--resume", run)
+}
+
+// TestKMeansRun stops a fit in its middle and goes on with it, to the same bytes.
+func TestKMeansRun(t *testing.T) {
+	job := writeJob(t, `[data]
+source = "shapes"
+count = 3000
+test_limit = 50
+size = 8
+[encoder]
+type = "clusters"
+k = 12
+[objective]
+type = "kmeans"
+restarts = 2
+iterations = 12
+tolerance = 0
+memory = 0
+[log]
+every = 1
+[checkpoint]
+every = 1
+[train]
+batch = 50
+`)
+	straight := filepath.Join(t.TempDir(), "straight")
+	expect(t, 0, []string{"test loss", "train NMI", "done: "}, "train", job, "--out", straight)
+	for _, name := range []string{"clusters", "centers", "reconstructions"} {
+		if list, err := filepath.Glob(filepath.Join(straight, "samples", "step-*-"+name+".png")); err != nil || len(list) != 1 {
+			t.Errorf("%s: %v, %v", name, list, err)
+		}
+	}
+	expect(t, 0, []string{"the same bytes"}, "verify", "--resume", straight)
+	run := filepath.Join(t.TempDir(), "run")
+	kills := 0
+	for ; kills < 3; kills++ {
+		c := command("train", job, "--out", run)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(60+40*kills) * time.Millisecond)
+		_ = c.Process.Kill()
+		_ = c.Wait()
+	}
+	expect(t, 0, nil, "train", job, "--out", run)
+	same(t, "killed three times", final(t, run), final(t, straight))
 }
