@@ -137,8 +137,8 @@ func TestGoldenLoss(t *testing.T) {
 		}
 		ps := graph.NewParams(0)
 		p, err := graph.Compile(ps, graph.Train, func(s *graph.Scope) *G.Node {
-			if !c.Has("in.x") {
-				t.Skipf("loss %q is not built yet", h.Loss)
+			if c.Has("in.z1") {
+				return contrastive(t, c, s, h.Loss, h.Variant == "symmetric", h.Temperature)
 			}
 			x := s.Param("x", given(c, "in.x"), c.Shape("in.x")...)
 			if h.Loss == "cross_entropy" && h.Variant != "soft" {
@@ -176,6 +176,30 @@ func TestGoldenLoss(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.Check("out.loss", []float32{p.Loss()})
-		c.Check("grad.in.x", p.Gradients()[0].Data)
+		for _, g := range p.Gradients() {
+			if g.Param.Path == "z" {
+				n := len(g.Data) / 2
+				c.Check("grad.in.z1", g.Data[:n])
+				c.Check("grad.in.z2", g.Data[n:])
+				continue
+			}
+			c.Check("grad.in."+g.Param.Path, g.Data)
+		}
 	})
+}
+
+// contrastive builds a loss of views z1 and z2: of both in one array z, or by
+// themselves.
+func contrastive(t *testing.T, c *golden.Case, s *graph.Scope, loss string, symmetric bool, temperature float32) *G.Node {
+	shape := c.Shape("in.z1")
+	switch loss {
+	case "nt_xent":
+		return NTXent(s, s.Param("z", func(_ *draw.Rand, _ []int, w []float32) {
+			copy(w[copy(w, c.Floats("in.z1")):], c.Floats("in.z2"))
+		}, 2*shape[0], shape[1]), temperature)
+	case "info_nce":
+		return InfoNCE(s, s.Param("z1", given(c, "in.z1"), shape...), s.Param("z2", given(c, "in.z2"), shape...), temperature, symmetric)
+	}
+	t.Skipf("loss %q is not built", loss)
+	return nil
 }

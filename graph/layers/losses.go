@@ -81,6 +81,18 @@ func Accuracy(s *graph.Scope, logits, targets *G.Node) *G.Node {
 	return s.Apply(&ops.Accuracy{}, logits, targets) // ()
 }
 
+// NTXent is the contrastive loss of views, (2N, D), of which rows i and i+N show one
+// example (ops.NTXent).
+func NTXent(s *graph.Scope, z *G.Node, temperature float32) *G.Node {
+	return s.Apply(&ops.NTXent{Temperature: temperature}, z) // ()
+}
+
+// InfoNCE is the contrastive loss of pairs, rows i of a and b, both (N, D): of a
+// among b, and if symmetric of b among a too (ops.InfoNCE).
+func InfoNCE(s *graph.Scope, a, b *G.Node, temperature float32, symmetric bool) *G.Node {
+	return s.Apply(&ops.InfoNCE{Temperature: temperature, Symmetric: symmetric}, a, b) // ()
+}
+
 // WeightedSum is Σ wᵢ·xᵢ over scalars, such as the parts of a loss: as many
 // weights as nodes.
 func WeightedSum(s *graph.Scope, weights []float32, x ...*G.Node) *G.Node {

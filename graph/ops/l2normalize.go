@@ -39,9 +39,15 @@ func (k *L2Normalize) forwardRows(lo, hi int) {
 	for r := lo; r < hi; r++ {
 		i, j := r*k.cols, (r+1)*k.cols
 		x := k.in[0].F[i:j]
-		k.inverse[r] = float32(1 / max(math.Sqrt(vec.SumSquares(x)), normEps))
-		vec.Scale(k.out[i:j], x, k.inverse[r])
+		k.inverse[r] = unitRow(k.out[i:j], x)
 	}
+}
+
+// unitRow writes x at unit length and returns 1/length.
+func unitRow(dst, x []float32) float32 {
+	inverse := float32(1 / max(math.Sqrt(vec.SumSquares(x)), normEps))
+	vec.Scale(dst, x, inverse)
+	return inverse
 }
 
 // Backward implements Kernel: dx = (dy − y·(y·dy))/length, and dy/1e-12 where the
@@ -51,13 +57,17 @@ func (k *L2Normalize) Backward(in []Arg, out, dout []float32, din [][]float32) {
 }
 
 func (k *L2Normalize) backwardRows(lo, hi int) {
-	const largest = float32(1 / normEps)
 	for r := lo; r < hi; r++ {
 		i, j := r*k.cols, (r+1)*k.cols
-		dx, dy, y := k.din[0][i:j], k.dout[i:j], k.out[i:j]
-		vec.Scale(dx, dy, k.inverse[r])
-		if k.inverse[r] < largest {
-			vec.Axpy(dx, -float32(vec.Dot(y, dy))*k.inverse[r], y)
-		}
+		unitGradRow(k.din[0][i:j], k.dout[i:j], k.out[i:j], k.inverse[r])
+	}
+}
+
+// unitGradRow writes the gradient of a row from that of y, the row at unit length.
+func unitGradRow(dx, dy, y []float32, inverse float32) {
+	const largest = float32(1 / normEps)
+	vec.Scale(dx, dy, inverse)
+	if inverse < largest {
+		vec.Axpy(dx, -float32(vec.Dot(y, dy))*inverse, y)
 	}
 }
