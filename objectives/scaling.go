@@ -37,6 +37,24 @@ func (z Scaling) Apply(dst []float32, src []byte) {
 	}
 }
 
+// Normalize scales values in 0..1 of n examples, (n, C, H, W), in place, as Apply does
+// those of bytes.
+func (z Scaling) Normalize(x []float32) {
+	size := max(len(z.Mean), len(z.Std))
+	if size == 0 {
+		return
+	}
+	for at := 0; at < len(x); at += size {
+		d := x[at : at+size]
+		if len(z.Mean) > 0 {
+			vec.Sub(d, d, z.Mean)
+		}
+		for i, s := range z.Std {
+			d[i] /= s
+		}
+	}
+}
+
 // Undo converts numbers of one example back to 0..1, for pictures.
 func (z Scaling) Undo(dst, src []float32) {
 	copy(dst, src)

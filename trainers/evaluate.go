@@ -83,6 +83,7 @@ type Evaluation struct {
 	Figures  []eval.Figure
 	Pictures []objectives.Picture
 	Tables   []objectives.Table
+	Alarms   []string // what says that the training goes wrong
 	Skipped  []string // what could not be taken, and why
 }
 
@@ -158,6 +159,9 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 	if survey != nil {
 		e.add(survey.Figures())
 	}
+	if alarm := t.alarm(metrics); alarm != "" {
+		e.Alarms = append(e.Alarms, "on the test examples "+alarm)
+	}
 	if !all {
 		return e, nil
 	}
@@ -223,6 +227,9 @@ func (t *Trainer) evaluateCodes(ctx context.Context, e *Evaluation) error {
 	}
 	e.Figures = append(e.Figures, figures...)
 	e.Skipped = append(e.Skipped, skipped...)
+	if alarm := eval.Collapsed(figures, test.D); alarm != "" {
+		e.Alarms = append(e.Alarms, alarm)
+	}
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
@@ -282,6 +289,20 @@ func (t *Trainer) drawNeighbours(e *Evaluation, train, test eval.Features) error
 		Image:   sheet,
 	})
 	return nil
+}
+
+// alarm is what the objective has to say about means of its own numbers, in the
+// order of MetricNames.
+func (t *Trainer) alarm(metrics []float64) string {
+	g, ok := t.Objective.(objectives.Guarded)
+	if !ok || len(metrics) == 0 {
+		return ""
+	}
+	named := map[string]float64{}
+	for i, name := range t.MetricNames() {
+		named[name] = metrics[i]
+	}
+	return g.Alarm(named)
 }
 
 // record keeps what an evaluation says about the course of the training: the best

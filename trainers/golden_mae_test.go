@@ -115,21 +115,11 @@ func trainedGolden(t *testing.T, c *golden.Case, name string, ps *graph.Params, 
 func goldenOptimizer(t *testing.T, c *golden.Case, name string, ps *graph.Params) (optim.Optimizer, []optim.Param, float32) {
 	t.Helper()
 	s := c.Optimizer(name)
-	opts, err := optim.Default(s.Type)
-	if err != nil {
-		t.Fatal(err)
-	}
-	opts.WeightDecay = s.WeightDecay
-	if s.Type == "sgd" {
-		opts.Momentum, opts.Dampening, opts.Nesterov = s.Momentum, s.Dampening, s.Nesterov
-	} else {
-		opts.Betas, opts.Eps = [2]float64{s.Beta1, s.Beta2}, s.Eps
-	}
 	var params []optim.Param
 	for _, w := range ps.Trained() {
 		params = append(params, optim.Param{Path: w.Path, Shape: w.Shape, W: w.Data, Decay: true})
 	}
-	opt, err := optim.New(opts, params)
+	opt, err := optim.New(options(t, s), params)
 	if err != nil {
 		t.Fatal(err)
 	}

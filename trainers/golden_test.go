@@ -42,17 +42,6 @@ func TestGoldenTrainedAutoencoder(t *testing.T) {
 		}
 		shape := c.Shape("in.x")
 		for _, name := range []string{"sgd", "adam", "adamw"} {
-			s := c.Optimizer(name)
-			o, err := optim.Default(s.Type)
-			if err != nil {
-				t.Fatal(err)
-			}
-			o.LR, o.WeightDecay, o.DecayGains = s.LR, s.WeightDecay, true
-			if s.Type == "sgd" {
-				o.Momentum, o.Dampening, o.Nesterov = s.Momentum, s.Dampening, s.Nesterov
-			} else {
-				o.Betas, o.Eps = [2]float64{s.Beta1, s.Beta2}, s.Eps
-			}
 			objective := &given{objectives.Autoencoder{Loss: "l2"}, c}
 			if h.Input == "noisy" {
 				objective.Noise = 1
@@ -60,7 +49,7 @@ func TestGoldenTrainedAutoencoder(t *testing.T) {
 			src := &pixels{spec: data.Spec{Name: "case", Split: "train", Shape: shape[1:]}, n: shape[0]}
 			tr, err := trainers.New(trainers.Config{
 				Task:      objectives.Task{Encoder: enc, Spec: src.spec, Batch: shape[0]},
-				Objective: objective, Train: src, Optimizer: o,
+				Objective: objective, Train: src, Optimizer: options(t, c.Optimizer(name)),
 				Schedule: optim.Schedule{Type: "constant"}, Steps: 3, LogEvery: 1,
 			})
 			if err != nil {

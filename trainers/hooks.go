@@ -32,6 +32,8 @@ type logHook struct {
 	rate  float64       // samples a second, of the last line
 	first int           // step at which this process began
 	told  time.Time     // of the last progress
+
+	alarmed bool // the last line said that training goes wrong
 }
 
 func newLogHook(r *Run) *logHook {
@@ -64,9 +66,17 @@ func (h *logHook) After(_ context.Context, t *Trainer) error {
 		if own == nil {
 			own = map[string]float64{}
 		}
-		own[name] = h.own[i] / float64(h.steps)
+		h.own[i] /= float64(h.steps)
+		own[name] = h.own[i]
 	}
+	alarm := t.alarm(h.own)
 	clear(h.own)
+	if alarm != "" && !h.alarmed { // told once, until all is well again
+		if err := h.r.warn(alarm); err != nil {
+			return err
+		}
+	}
+	h.alarmed = alarm != ""
 	err := h.r.metrics.Metrics(runlog.Metrics{
 		Step: t.Step, Epoch: h.r.epoch(), Samples: t.Samples(), Time: t.Elapsed().Seconds(),
 		Loss: h.loss / float64(h.steps), LR: t.Last.LR, GradNorm: t.Last.Norm,
@@ -133,7 +143,7 @@ func (r *Run) evaluate(ctx context.Context, all bool) error {
 		return err
 	}
 	r.record(e)
-	result := eval.Result{Step: r.Step, When: time.Now().Truncate(time.Second), Figures: e.Figures}
+	result := eval.Result{Step: r.Step, When: time.Now().Truncate(time.Second), Figures: e.Figures, Alarms: e.Alarms}
 	for _, p := range e.Pictures {
 		file := fmt.Sprintf("%s/step-%08d-%s.png", SamplesDir, r.Step, p.Name)
 		if err := writePNG(filepath.Join(r.Folder, filepath.FromSlash(file)), p.Image); err != nil {
@@ -154,6 +164,11 @@ func (r *Run) evaluate(ctx context.Context, all bool) error {
 	for _, s := range e.Skipped {
 		r.Log.Warn(s)
 	}
+	for _, s := range e.Alarms {
+		if err := r.warn(s); err != nil {
+			return err
+		}
+	}
 	figures := map[string]any{}
 	for _, f := range e.Figures {
 		figures[f.Name] = f.Value
@@ -162,6 +177,12 @@ func (r *Run) evaluate(ctx context.Context, all bool) error {
 	took := time.Since(began)
 	r.paused += took
 	return r.event("eval", map[string]any{"figures": figures, "seconds": took.Seconds()})
+}
+
+// warn says what should be known, in the log and in the history of the run.
+func (r *Run) warn(text string) error {
+	r.Log.Warn(text)
+	return r.event(runlog.Warning, map[string]any{"message": text})
 }
 
 // event writes a line that is no line of metrics.

@@ -34,6 +34,8 @@ var workloads = []struct {
 	{"color", 40},
 	{"mlm", 60},
 	{"skipgram", 8000},
+	{"simclr", 100},
+	{"mae", 50},
 }
 
 // warmUp is the number of steps before the clock starts: the first ones allocate.
@@ -50,8 +52,9 @@ type benchResult struct {
 	BLAS       string  `json:"blas"`
 	FinalLoss  float64 `json:"final_loss"` // mean over the last 50 steps
 	PeakRSSMB  float64 `json:"peak_rss_mb"`
-	Seconds    float64 `json:"seconds"`     // of the steps after the warm-up
-	CPUSeconds float64 `json:"cpu_seconds"` // the same in time of all threads
+	Seconds    float64 `json:"seconds"`      // of the steps after the warm-up
+	CPUSeconds float64 `json:"cpu_seconds"`  // the same in time of all threads
+	DataWaitMS float64 `json:"data_wait_ms"` // a step, that the loop waited for data
 	Data       string  `json:"data"`
 }
 
@@ -126,8 +129,8 @@ Workloads: ` + strings.Join(names, ", "),
 			if r.WordsPer > 0 {
 				rate += ", " + humanize.CommafWithDigits(r.WordsPer, 0) + " words/s"
 			}
-			fmt.Fprintf(c.OutOrStdout(), "%s: %s (%d steps of %d on %s in %.2f s, %.2f s of processor time; %d threads, %s); loss %.6f; peak memory %.0f MB\n",
-				r.Workload, rate, r.Steps, r.Batch, r.Data, r.Seconds, r.CPUSeconds, r.Threads, r.BLAS, r.FinalLoss, r.PeakRSSMB)
+			fmt.Fprintf(c.OutOrStdout(), "%s: %s (%d steps of %d on %s in %.2f s, %.2f s of processor time, %.2f ms a step waiting for data; %d threads, %s); loss %.6f; peak memory %.0f MB\n",
+				r.Workload, rate, r.Steps, r.Batch, r.Data, r.Seconds, r.CPUSeconds, r.DataWaitMS, r.Threads, r.BLAS, r.FinalLoss, r.PeakRSSMB)
 			return nil
 		},
 	}
@@ -207,11 +210,15 @@ func bench(ctx context.Context, config trainers.Config) (*benchResult, error) {
 	}
 	var began time.Time
 	var cpu time.Duration
+	var wait time.Duration
 	var losses []float64
 	const mean = 50 // steps
 	err = t.Run(ctx, hookFunc(func(t *trainers.Trainer) {
 		if t.Step == warmUp {
 			began, cpu = time.Now(), cpuTime()
+		}
+		if t.Step > warmUp {
+			wait += t.Last.Wait
 		}
 		if t.Step > t.Steps-mean {
 			losses = append(losses, t.Last.Loss)
@@ -225,6 +232,7 @@ func bench(ctx context.Context, config trainers.Config) (*benchResult, error) {
 		Steps: t.Steps, Batch: config.Task.Batch, BLAS: blas.Name(), Data: config.Task.Spec.Name,
 		SamplesPer: rounded(float64((t.Steps-warmUp)*config.Task.Batch*max(1, config.Optimizer.Accumulate))/seconds, 1),
 		PeakRSSMB:  rounded(peakRSS(), 1), Seconds: rounded(seconds, 3), CPUSeconds: rounded((cpuTime() - cpu).Seconds(), 3),
+		DataWaitMS: rounded(wait.Seconds()*1000/float64(t.Steps-warmUp), 3),
 	}
 	if spec := config.Task.Spec; spec.Words != nil {
 		r.WordsPer = rounded(r.SamplesPer*float64(spec.Size()), 0)

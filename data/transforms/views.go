@@ -193,11 +193,14 @@ func pick(dst, line []float32, column []int32, right []float32) float32 {
 // colours are a change of all colours of a picture.
 type colours struct{ brightness, contrast, saturation, hue float64 }
 
-// yiq takes red, green, blue to luma and two coordinates of chroma (NTSC), rgb is
-// its inverse.
+// yiq takes red, green, blue to luma and two coordinates of chroma (NTSC).
 var (
-	yiq = [9]float64{0.299, 0.587, 0.114, 0.596, -0.274, -0.322, 0.211, -0.523, 0.312}
-	rgb = inverse(yiq)
+	yiq = [3][3]float64{
+		{0.299, 0.587, 0.114},
+		{0.596, -0.274, -0.322},
+		{0.211, -0.523, 0.312},
+	}
+	rgbOfYIQ = inverse(yiq)
 )
 
 // matrix is the change as one affine map of red, green and blue: chroma is turned
@@ -206,32 +209,23 @@ var (
 func (k colours) matrix(mean [3]float64) (m [9]float32, shift float32) {
 	sin, cos := math.Sincos(2 * math.Pi * k.hue)
 	sin, cos = k.saturation*sin, k.saturation*cos
-	chroma := times([9]float64{1, 0, 0, 0, cos, -sin, 0, sin, cos}, yiq)
-	for i, x := range times(rgb, chroma) {
-		m[i] = float32(x * k.brightness * k.contrast)
+	chroma := times([3][3]float64{{1, 0, 0}, {0, cos, -sin}, {0, sin, cos}}, yiq)
+	for i, row := range times(rgbOfYIQ, chroma) {
+		for j, x := range row {
+			m[3*i+j] = float32(x * k.brightness * k.contrast)
+		}
 	}
-	luma := yiq[0]*mean[0] + yiq[1]*mean[1] + yiq[2]*mean[2]
+	luma := yiq[0][0]*mean[0] + yiq[0][1]*mean[1] + yiq[0][2]*mean[2]
 	return m, float32((1 - k.contrast) * k.brightness * luma)
 }
 
-func times(a, b [9]float64) (c [9]float64) {
-	for i := range c {
-		row, col := i/3*3, i%3
-		c[i] = a[row]*b[col] + a[row+1]*b[3+col] + a[row+2]*b[6+col]
+func times(a, b [3][3]float64) (c [3][3]float64) {
+	for i := range 3 {
+		for j := range 3 {
+			c[i][j] = a[i][0]*b[0][j] + a[i][1]*b[1][j] + a[i][2]*b[2][j]
+		}
 	}
 	return c
-}
-
-func inverse(m [9]float64) (inv [9]float64) {
-	cofactor := func(i, j int) float64 {
-		a, b, c, d := (i+1)%3*3, (i+2)%3*3, (j+1)%3, (j+2)%3
-		return m[a+c]*m[b+d] - m[a+d]*m[b+c]
-	}
-	det := m[0]*cofactor(0, 0) + m[1]*cofactor(0, 1) + m[2]*cofactor(0, 2)
-	for i := range inv {
-		inv[i] = cofactor(i%3, i/3) / det
-	}
-	return inv
 }
 
 // mix applies the map to every pixel and keeps it in 0..1.

@@ -90,10 +90,9 @@ func slowView(a Augmentation, shape []int, src []byte, key uint64) []float64 {
 			ci, cq := 0.596*r-0.274*g-0.322*b, 0.211*r-0.523*g+0.312*b
 			sin, cos := math.Sincos(2 * math.Pi * hue)
 			ci, cq = saturation*(cos*ci-sin*cq), saturation*(sin*ci+cos*cq)
-			back := rgb
 			m := 0.299*mean[0] + 0.587*mean[1] + 0.114*mean[2]
 			for ch := range 3 {
-				v := back[3*ch]*luma + back[3*ch+1]*ci + back[3*ch+2]*cq
+				v := rgbOfYIQ[ch][0]*luma + rgbOfYIQ[ch][1]*ci + rgbOfYIQ[ch][2]*cq
 				out[ch*h*w+i] = math.Min(math.Max(bright*(contrast*v+(1-contrast)*m), 0), 1)
 			}
 		}

@@ -154,3 +154,54 @@ func BenchmarkNTXent(b *testing.B) {
 		step()
 	}
 }
+
+// slowSphere has the formulas as printed.
+func slowSphere(m ops.Measure, z opstest.Value) []float64 {
+	u := slowUnits(z)
+	n, d := len(u), len(u[0])
+	squares := func(a, b []float64) (s float64) {
+		for i := range a {
+			s += (a[i] - b[i]) * (a[i] - b[i])
+		}
+		return s
+	}
+	var s float64
+	switch m {
+	case ops.Alignment:
+		for i := range n / 2 {
+			s += squares(u[i], u[i+n/2]) / float64(n/2)
+		}
+	case ops.Uniformity:
+		for i := range u {
+			for j := range i {
+				s += math.Exp(-2*squares(u[i], u[j])) / float64(n*(n-1)/2)
+			}
+		}
+		s = math.Log(s)
+	case ops.Deviation:
+		for j := range d {
+			var mean, variance float64
+			for i := range u {
+				mean += u[i][j] / float64(n)
+			}
+			for i := range u {
+				variance += (u[i][j] - mean) * (u[i][j] - mean) / float64(n)
+			}
+			s += math.Sqrt(variance) / float64(d) * math.Sqrt(float64(d))
+		}
+	}
+	return []float64{s}
+}
+
+func TestSphere(t *testing.T) {
+	r := draw.New(64)
+	for _, m := range []ops.Measure{ops.Alignment, ops.Uniformity, ops.Deviation} {
+		for _, s := range [][]int{{2, 3}, {6, 5}, {130, 33}} {
+			opstest.Run(t, fmt.Sprint((&ops.Sphere{Measure: m}).Name(), s), opstest.Case{
+				New:  func() ops.Kernel { return &ops.Sphere{Measure: m} },
+				In:   []opstest.Value{opstest.Normal(r, s...)},
+				Slow: func(in []opstest.Value) []float64 { return slowSphere(m, in[0]) },
+			})
+		}
+	}
+}

@@ -5,6 +5,28 @@ import "fmt"
 // The kNN figure of a code: that of the peers it is compared with.
 const knnK = 20
 
+// effectiveRank is the name of that figure.
+const effectiveRank = "effective rank"
+
+// The least effective rank that raises no alarm, of codes of as many values: an
+// encoder that tells apart more than a line of examples has a higher one.
+const (
+	leastRank   = 2
+	leastRankOf = 8
+)
+
+// Collapsed says so where the figures of codes of d values show that nearly all
+// examples have one code or lie on one line (the effective rank as Garrido et al.
+// 2023, "RankMe", arXiv:2210.02885, judge by it).
+func Collapsed(figures []Figure, d int) string {
+	for _, f := range figures {
+		if f.Name == effectiveRank && d >= leastRankOf && f.Value < leastRank {
+			return fmt.Sprintf("the codes have collapsed: their effective rank is %.3g of %d", float64(f.Value), d)
+		}
+	}
+	return ""
+}
+
 // Code takes all figures of an encoder from its codes of training and test
 // examples: kNN accuracy and linear probe where there are labels, and the spread
 // of the test codes. What cannot be taken is left out, and skipped says why, in
@@ -45,7 +67,7 @@ func Code(train, test Features) (figures []Figure, skipped []string, err error) 
 		if s.Dead > 0 {
 			note += fmt.Sprintf("; %d values never change", s.Dead)
 		}
-		figures = append(figures, Figure{"effective rank", Number(s.EffectiveRank), "", note})
+		figures = append(figures, Figure{effectiveRank, Number(s.EffectiveRank), "", note})
 	}
 	return figures, skipped, nil
 }

@@ -24,6 +24,7 @@ type Result struct {
 	Figures  []Figure  `json:"figures"`
 	Pictures []Picture `json:"pictures,omitempty"`
 	Tables   []Table   `json:"tables,omitempty"`
+	Alarms   []string  `json:"alarms,omitempty"` // what says that the training goes wrong
 }
 
 // A Figure is one number that came out.

@@ -25,6 +25,7 @@ type run struct {
 	What        string // on one line, what was trained on what
 	State       state
 	Faults      []string
+	Alarms      []string // of the last evaluation
 	Figures     []runs.Figure
 	Headline    []card
 	HeadlineAt  string
@@ -124,6 +125,7 @@ func (r *run) headline() {
 		r.Headline = append(r.Headline, card{Label(f.Name), FigureValue(f.Name, float64(f.Value)), f.Note})
 	}
 	r.HeadlineAt = "at step " + Number(float64(last.Step))
+	r.Alarms = last.Alarms
 	for _, t := range last.Tables {
 		if t.Name != "" && len(t.Rows) > 0 {
 			t.Name = strings.ToUpper(t.Name[:1]) + strings.ReplaceAll(t.Name[1:], "-", " ")
