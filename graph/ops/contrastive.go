@@ -224,9 +224,10 @@ type contrast struct {
 	losses      []float64 // (n)
 	chunk       int
 
-	q, k      []float32
-	scale, c  float32
-	rows, dif func(lo, hi int)
+	q, k     []float32
+	scale, c float32
+	rows     func(blas.Block)
+	dif      func(lo, hi int)
 }
 
 func (t *contrast) size(n, d, shift int) {
@@ -243,8 +244,8 @@ func (t *contrast) loss(q, k []float32, scale float32) float64 {
 	return total(t.losses)
 }
 
-func (t *contrast) forwardRows(lo, hi int) {
-	for i := lo; i < hi; i++ {
+func (t *contrast) forwardRows(b blas.Block) {
+	for i := b.I0; i < b.I1; i++ {
 		row := t.p[i*t.n : (i+1)*t.n]
 		if t.shift != 0 {
 			row[i] = float32(math.Inf(-1))

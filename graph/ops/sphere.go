@@ -18,7 +18,7 @@ type Sphere struct {
 	z     units
 	pairs []float32 // (N, N): products of the rows, then exponentials
 	sums  []float64 // (N)
-	rows  func(lo, hi int)
+	rows  func(blas.Block)
 }
 
 // A Measure is one number of Sphere.
@@ -44,8 +44,8 @@ func (k *Sphere) Name() string { return [...]string{"alignment", "uniformity", "
 // Shape implements Kernel.
 func (k *Sphere) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	z := in[0]
-	if z.Dims() != 2 || z[0] < 2 {
-		return nil, fmt.Errorf("rows are %v, want (N, D) with at least two", z)
+	if z.Dims() != 2 || k.Measure == Uniformity && z[0] < 2 {
+		return nil, fmt.Errorf("rows are %v, want (N, D), of at least two for a uniformity", z)
 	}
 	if k.Measure == Alignment && z[0]%2 != 0 {
 		return nil, fmt.Errorf("rows are %v, want (2N, D)", z)
@@ -91,9 +91,9 @@ func (k *Sphere) Forward(in []Arg, out []float32) {
 }
 
 // kernels sums exp(−2|u−v|²) = exp(4u·v − 4) over the other rows v, for each u.
-func (k *Sphere) kernels(lo, hi int) {
+func (k *Sphere) kernels(b blas.Block) {
 	n := k.z.n
-	for i := lo; i < hi; i++ {
+	for i := b.I0; i < b.I1; i++ {
 		row := k.pairs[i*n : (i+1)*n]
 		for j := range row {
 			row[j] = 4*row[j] - 4
