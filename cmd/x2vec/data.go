@@ -23,7 +23,7 @@ A data set is named (x2vec data ls) or is a folder; what a folder holds is found
 out by looking. Named sets are looked for in $X2VEC_DATA/NAME and in the cache
 that "x2vec data get" fills.`,
 	}
-	c.AddCommand(dataLsCommand(), dataShowCommand(), dataGetCommand(), dataCheckCommand(), dataPreviewCommand())
+	c.AddCommand(dataLsCommand(), dataShowCommand(), dataGetCommand(), dataCheckCommand(), dataPreviewCommand(), dataTokenizerCommand())
 	return c
 }
 
@@ -39,6 +39,7 @@ func readerFlags(f *pflag.FlagSet, o *readers.Options) {
 	f.StringVar((*string)(&o.Resize), "resize", string(transforms.Crop), "folder: crop or stretch")
 	f.StringVar(&o.OnDamaged, "damaged", "refuse", "folder: what to do with a file that cannot be read: refuse, skip or keep")
 	f.StringVar(&o.Words, "words", "words", "text: how it is split: text8, words or whitespace")
+	f.StringVar(&o.Tokenizer, "tokenizer", "", "text: a tokenizer.json `file`, for its tokens in place of words")
 	f.IntVar(&o.MinCount, "min-count", 5, "text: leave out words that occur less often")
 	f.IntVar(&o.MaxWords, "max-words", 0, "text: keep the most frequent words only (0 = all)")
 	f.BoolVar(&o.Unknown, "unknown", false, "text: words that are not kept stand as [UNK], and are not left out")

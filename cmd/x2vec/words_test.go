@@ -124,6 +124,20 @@ duration = "60 epochs"
 	expect(t, 0, []string{"rows of 32 values"}, "embed", run, "--data", text, "-o", filepath.Join(dir, "other.npy"))
 	expect(t, 0, nil, "neighbors", run, "cat")
 
+	// The same with tokens that are learnt from the text.
+	tokens := filepath.Join(dir, "tokenizer.json")
+	expect(t, 0, []string{"275 tokens"}, "data", "tokenizer", text, "-o", tokens, "--size", "275")
+	expect(t, 0, []string{"vocabulary  275 words"}, "data", "check", "text", "--path", text, "--tokenizer", tokens)
+	other := filepath.Join(dir, "tokens")
+	expect(t, 0, nil, "train", settings, "--out", other, "--set", "data.tokenizer="+tokens, "--set", "objective.whole_words=true", "--set", "train.duration=2 epochs")
+	if err := os.Remove(tokens); err != nil { // the run has its own
+		t.Fatal(err)
+	}
+	expect(t, 0, []string{"%"}, "fill", other, "the cat [MASK] here")
+	expect(t, 0, []string{"rows of 32 values"}, "embed", other, "--data", text, "-o", filepath.Join(dir, "tokens.npy"))
+	expect(t, 2, []string{"--size: is 256, want more than 256"}, "data", "tokenizer", text, "--size", "256")
+	expect(t, 2, []string{"no such file"}, "data", "tokenizer", filepath.Join(dir, "nowhere"))
+
 	expect(t, 2, []string{"there is no gap in the text; write [MASK]"}, "fill", run, "red car")
 	expect(t, 2, []string{"the text has 41 words; the model takes 15 at most"}, "fill", run, strings.Repeat("cat ", 40)+"[MASK]")
 	expect(t, 2, []string{"-n: is 0"}, "fill", run, "[MASK]", "-n", "0")

@@ -42,11 +42,12 @@ type Options struct {
 	Classes  []string // the classes to keep, in this order; empty = all
 	PerClass int      // training examples of each class, drawn by Seed; 0 = all
 
-	Words    string // text: one of text.Modes; empty = words
-	MinCount int    // text: words that occur less often are left out; 0 = 5
-	MaxWords int    // text: the most frequent words to keep; 0 = all
-	Unknown  bool   // text: words that are not kept stand as [UNK], and are not left out
-	Length   int    // text: words of an example; 0 = 256
+	Words     string // text: one of text.Modes; empty = words
+	Tokenizer string // text: a tokenizer.json, for tokens in place of words; empty = words
+	MinCount  int    // text: words that occur less often are left out; 0 = 5
+	MaxWords  int    // text: the most frequent words to keep; 0 = all
+	Unknown   bool   // text: words that are not kept stand as [UNK], and are not left out
+	Length    int    // text: words of an example; 0 = 256
 	// Vocabulary is that of the run which a text is for, in place of one that is
 	// counted.
 	Vocabulary *data.Vocabulary

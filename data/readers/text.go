@@ -5,6 +5,7 @@ import (
 
 	"x2vec/data"
 	"x2vec/data/text"
+	"x2vec/data/tokenizer"
 )
 
 // texts are the sources of words, in place of pictures.
@@ -48,10 +49,16 @@ func readText(where string, o Options) (train, test *text.Corpus, err error) {
 	if o.TestShare == 0 && o.Split == "test" {
 		return nil, nil, o.allTrains()
 	}
+	options := o.textOptions()
+	if o.Tokenizer != "" {
+		if options.Tokenizer, err = tokenizer.Load(o.Tokenizer); err != nil {
+			return nil, nil, err
+		}
+	}
 	if o.Name == "builtin-text" {
-		train, err = text.Builtin(context.Background(), o.textOptions())
+		train, err = text.Builtin(context.Background(), options)
 	} else {
-		train, err = text.Read(context.Background(), o.textOptions(), where)
+		train, err = text.Read(context.Background(), options, where)
 	}
 	if err != nil || o.TestShare == 0 {
 		return train, nil, err

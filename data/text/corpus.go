@@ -13,12 +13,16 @@ import (
 	"strings"
 
 	"x2vec/data"
+	"x2vec/data/tokenizer"
 )
 
 // Options say how a text becomes a Corpus.
 type Options struct {
-	// Split is one of Modes.
+	// Split is one of Modes. It does not apply with a Tokenizer.
 	Split string
+	// Tokenizer cuts the text into the tokens of its own vocabulary, all of which are
+	// kept, in place of words; nil = words. MinCount, MaxWords and Unknown do not apply.
+	Tokenizer *tokenizer.Tokenizer
 	// MinCount drops words that occur less often; at least 1.
 	MinCount int
 	// MaxWords keeps the most frequent words only; 0 = all.
@@ -182,8 +186,15 @@ type builder struct {
 	limit  int     // of live
 	seen   int64
 	store  *store
-	split  *splitter
+	split  reader
+	token  []int32 // by number of the tokenizer: that here, or -1
 	err    error
+}
+
+// A reader takes a text in parts.
+type reader interface {
+	Write(p []byte) (int, error)
+	close() error
 }
 
 func newBuilder(o Options) *builder {
@@ -198,8 +209,37 @@ func newBuilder(o Options) *builder {
 		}
 		b.counts = make([]int64, o.Words.Len())
 	}
+	if t := o.Tokenizer; t != nil {
+		b.useTokens(t)
+		return b
+	}
 	b.split, _ = newSplitter(o.Split, b.add) // Check has tried it
 	return b
+}
+
+// useTokens makes the tokens of t the words.
+func (b *builder) useTokens(t *tokenizer.Tokenizer) {
+	for i, token := range t.Tokens() {
+		if b.o.Words == nil {
+			b.token = append(b.token, int32(i))
+			b.number[token] = int32(i)
+		} else if at, ok := b.o.Words.Find(token); ok {
+			b.token = append(b.token, int32(at))
+		} else {
+			b.token = append(b.token, -1)
+		}
+	}
+	if b.o.Words == nil {
+		b.counts = make([]int64, len(b.token))
+	}
+	b.split = &pieces{emit: func(piece string) {
+		t.Split(piece, func(id int32) {
+			b.seen++
+			if w := b.token[id]; w >= 0 {
+				b.keep(w)
+			}
+		})
+	}}
 }
 
 // canceled is how many bytes are read between two looks at the context.
@@ -211,6 +251,9 @@ func (b *builder) read(ctx context.Context, path string, stdin io.Reader) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
+	if b.o.Tokenizer != nil {
+		b.o.Tokenizer.Begin()
+	}
 	buf := make([]byte, 1<<16)
 	for read := 0; ; {
 		n, err := r.Read(buf)
@@ -328,6 +371,17 @@ func (b *builder) finish(name string) (*Corpus, error) {
 func (b *builder) vocabulary() *data.Vocabulary {
 	var words []string
 	var counts []int64
+	if t := b.o.Tokenizer; t != nil {
+		for i, n := range b.counts {
+			words, counts = append(words, t.Tokens()[i]), append(counts, max(1, n)) // also those that another text has
+		}
+		v := data.NewVocabulary(words, counts)
+		v.Inside = make([]bool, v.Len())
+		for i, w := range v.Words {
+			v.Inside[i] = t.Inside(w)
+		}
+		return v
+	}
 	for w, i := range b.number {
 		if b.counts[i] >= int64(b.o.MinCount) {
 			words, counts = append(words, w), append(counts, b.counts[i])

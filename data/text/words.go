@@ -95,7 +95,7 @@ func (s *splitter) Write(p []byte) (int, error) {
 		}
 		r, size := utf8.DecodeRune(p[i:])
 		if r == utf8.RuneError && size == 1 {
-			return 0, s.invalid(i, c)
+			return 0, invalid(s.at+int64(i), c)
 		}
 		if s.keeps(r) {
 			if s.mode == "words" {
@@ -126,8 +126,9 @@ func (s *splitter) keeps(r rune) bool {
 	return false
 }
 
-func (s *splitter) invalid(i int, c byte) error {
-	return fmt.Errorf("byte %d is 0x%02x, which is no UTF-8; convert the file, as with iconv -f latin1 -t utf-8", s.at+int64(i), c)
+// invalid is the error of a byte that is no UTF-8.
+func invalid(at int64, c byte) error {
+	return fmt.Errorf("byte %d is 0x%02x, which is no UTF-8; convert the file, as with iconv -f latin1 -t utf-8", at, c)
 }
 
 func (s *splitter) endless(i int) error {
@@ -148,7 +149,7 @@ func (s *splitter) flush(i int) error {
 // close ends the text, and with it its last word.
 func (s *splitter) close() error {
 	if len(s.rest) > 0 {
-		return s.invalid(-len(s.rest), s.rest[0])
+		return invalid(s.at-int64(len(s.rest)), s.rest[0])
 	}
 	if err := s.flush(0); err != nil {
 		return err

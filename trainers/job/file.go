@@ -63,11 +63,12 @@ type Data struct {
 	Classes  []string `toml:"classes"`   // to keep, in this order; empty: all
 	PerClass int      `toml:"per_class"` // training examples of each class, drawn by Seed; 0 = all
 
-	Words    string `toml:"words"`     // text: how it is split: text8, words or whitespace
-	MinCount int    `toml:"min_count"` // text: words that occur less often are left out
-	MaxWords int    `toml:"max_words"` // text: the most frequent words to keep; 0 = all
-	Unknown  bool   `toml:"unknown"`   // text: words that are not kept stand as [UNK], and are not left out
-	Length   int    `toml:"length"`    // text: words of an example
+	Words     string `toml:"words"`     // text: how it is split: text8, words or whitespace
+	MinCount  int    `toml:"min_count"` // text: words that occur less often are left out
+	MaxWords  int    `toml:"max_words"` // text: the most frequent words to keep; 0 = all
+	Tokenizer string `toml:"tokenizer"` // text: a tokenizer.json, for its tokens in place of words
+	Unknown   bool   `toml:"unknown"`   // text: words that are not kept stand as [UNK], and are not left out
+	Length    int    `toml:"length"`    // text: words of an example
 }
 
 // normalizations are the ways in which bytes become numbers: byte/255; minus ½;
@@ -85,7 +86,7 @@ func dataKeys(name string) []string {
 	switch name {
 	case "text", "builtin-text":
 		keys = slices.DeleteFunc(keys, func(k string) bool { return slices.Contains([]string{"normalize", "size", "classes", "per_class"}, k) })
-		keys = append(keys, "words", "min_count", "max_words", "unknown", "length", "test_share")
+		keys = append(keys, "words", "tokenizer", "min_count", "max_words", "unknown", "length", "test_share")
 	case "emnist":
 		keys = append(keys, "variant", "as_stored")
 	case "cifar100":
@@ -107,7 +108,7 @@ func (d Data) options(split string, warn func(string)) readers.Options {
 		Variant: d.Variant, AsStored: d.AsStored, Size: d.Size, Channels: d.Channels, Count: d.Count,
 		Resize: transforms.Fit(d.Resize), OnDamaged: d.Damaged, TestShare: d.TestShare,
 		Labels: d.Labels, Classes: d.Classes, PerClass: d.PerClass,
-		Words: d.Words, MinCount: d.MinCount, MaxWords: d.MaxWords, Unknown: d.Unknown, Length: d.Length, Warn: warn}
+		Words: d.Words, MinCount: d.MinCount, MaxWords: d.MaxWords, Unknown: d.Unknown, Tokenizer: d.Tokenizer, Length: d.Length, Warn: warn}
 	if split == "test" {
 		o.Limit, o.Count = d.TestLimit, 0
 	}

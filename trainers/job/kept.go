@@ -102,6 +102,9 @@ func (k *Kept) readWords() error {
 // cannot take them.
 func (k *Kept) Open(from, split string, warn func(string)) (data.Source, error) {
 	o := k.File.Data.options(split, warn)
+	if o.Tokenizer != "" {
+		o.Tokenizer = filepath.Join(k.Folder, TokenizerFile)
+	}
 	if from != "" {
 		if err := k.redirect(&o, from); err != nil {
 			return nil, err
@@ -134,7 +137,7 @@ func (k *Kept) redirect(o *readers.Options, from string) error {
 	own := o.Name
 	other := readers.Options{Split: o.Split, Seed: o.Seed, Resize: o.Resize, OnDamaged: o.OnDamaged, TestShare: o.TestShare,
 		Words: o.Words, MinCount: o.MinCount, MaxWords: o.MaxWords, Unknown: o.Unknown, Length: o.Length,
-		Vocabulary: k.Task.Spec.Words, Warn: o.Warn}
+		Tokenizer: o.Tokenizer, Vocabulary: k.Task.Spec.Words, Warn: o.Warn}
 	named := filepath.Join(from, own)
 	switch info, err := os.Stat(from); {
 	case slices.Contains(readers.Names(), from):

@@ -14,6 +14,7 @@ import (
 
 	"x2vec/checkpoints"
 	"x2vec/data"
+	"x2vec/data/tokenizer"
 	"x2vec/objectives"
 	"x2vec/trainers"
 )
@@ -34,6 +35,9 @@ var ErrComplete = errors.New("the run is complete")
 // VocabularyFile is in the folder of a run whose examples are words; package data
 // reads it.
 const VocabularyFile = "vocabulary.tsv"
+
+// TokenizerFile is in the folder of a run whose examples are tokens.
+const TokenizerFile = "tokenizer.json"
 
 // Begin readies a run in a folder: takes its lock, assembles what the file asks
 // for, writes the folder's run.toml and goes back to the newest checkpoint where
@@ -126,6 +130,15 @@ func (f *File) Begin(folder string, resume Resume, version string, log logrus.Fi
 		}
 		if err := checkpoints.WriteFile(filepath.Join(folder, VocabularyFile), b.Bytes()); err != nil {
 			return nil, done, err
+		}
+		if f.Data.Tokenizer != "" {
+			t, err := tokenizer.Load(f.Data.Tokenizer)
+			if err == nil {
+				err = t.Save(filepath.Join(folder, TokenizerFile))
+			}
+			if err != nil {
+				return nil, done, err
+			}
 		}
 	}
 	return run, done, checkpoints.WriteFile(filepath.Join(folder, trainers.RunFile), []byte(f.With(now)))

@@ -11,6 +11,7 @@ import (
 	"x2vec/checkpoints"
 	"x2vec/data"
 	"x2vec/data/text"
+	"x2vec/data/tokenizer"
 	"x2vec/data/vectors"
 	"x2vec/graph"
 	"x2vec/graph/nets"
@@ -91,16 +92,30 @@ func (f *Filler) Fill(said string, n int) (gaps []Filled, unknown []string, err 
 	return gaps, unknown, nil
 }
 
-// Tokens are the words of a text by number, split as those of the run; [MASK] has
-// the number after the last. Words that are not in the vocabulary are listed too;
-// where the run has no word for them, they are left out.
+// Tokens are the words of a text by number, cut as those of the run; [MASK] has the
+// number after the last. Words that are not in the vocabulary are listed too; where
+// the run has no word for them, they are left out.
 func (k *Kept) Tokens(said string) (tokens []int, unknown []string, err error) {
+	cut := func(piece string) ([]string, error) { return text.SplitWords(k.File.Data.Words, piece) }
+	if k.File.Data.Tokenizer != "" {
+		t, err := tokenizer.Load(filepath.Join(k.Folder, TokenizerFile))
+		if err != nil {
+			return nil, nil, err
+		}
+		cut = func(piece string) (words []string, err error) {
+			ids, err := text.Tokens(t, piece)
+			for _, id := range ids {
+				words = append(words, t.Tokens()[id])
+			}
+			return words, err
+		}
+	}
 	v := k.Task.Spec.Words
 	for i, piece := range strings.Split(said, data.HiddenWord) {
 		if i > 0 {
 			tokens = append(tokens, v.Len())
 		}
-		words, err := text.SplitWords(k.File.Data.Words, piece)
+		words, err := cut(strings.TrimRight(piece, " ")) // the space before a gap is the gap's
 		if err != nil {
 			return nil, nil, err
 		}

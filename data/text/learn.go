@@ -1,0 +1,55 @@
+package text
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"x2vec/data/tokenizer"
+)
+
+// Learn counts the words of the texts that paths stand for, as Files lists them.
+func Learn(ctx context.Context, l *tokenizer.Learner, stdin io.Reader, paths ...string) error {
+	files, err := Files(paths...)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := learnFile(ctx, l, stdin, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func learnFile(ctx context.Context, l *tokenizer.Learner, stdin io.Reader, path string) (err error) {
+	r, err := Open(path, stdin)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	l.Begin()
+	s := &pieces{emit: l.Add}
+	if _, err := io.Copy(s, untilDone{ctx, r}); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err := s.close(); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// untilDone reads until a context ends.
+type untilDone struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read implements io.Reader.
+func (u untilDone) Read(p []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return 0, context.Cause(u.ctx)
+	}
+	return u.r.Read(p)
+}
