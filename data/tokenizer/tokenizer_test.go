@@ -65,10 +65,7 @@ func TestLearn(t *testing.T) {
 	}
 	// Counts: e r 9; then w er 6 and Ġ n, n e, e w 6: of equals the lowest tokens. The
 	// bytes are numbered as they are: e < n < w < Ġ.
-	var merges []string
-	for _, token := range tk.Tokens()[256:] {
-		merges = append(merges, token)
-	}
+	merges := tk.Tokens()[256:]
 	if merges[0] != "er" || len(merges) != 4 {
 		t.Errorf("merges are %q", merges)
 	}
