@@ -49,6 +49,10 @@ type Skipgram struct {
 	Power     float64 `toml:"power"`     // of the frequencies, for negatives; 0 to 1
 	Block     int     `toml:"block"`     // centers that share negatives
 	Shared    int     `toml:"shared"`    // negatives that they share
+	// CBOW turns the task round: the mean of the words of a window is asked for the word
+	// in its middle (continuous bag of words; Mikolov et al. 2013, arXiv:1301.3781,
+	// section 3.1). Rates are those of gensim's and word2vec's: 0.05 to begin with.
+	CBOW bool `toml:"cbow"`
 
 	once  sync.Once // the vocabulary of a run is one
 	keep  []float32 // chance to stay, by word
@@ -73,6 +77,9 @@ func (o *Skipgram) Check(t Task) error {
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if o.Loss != negativeSampling && o.Loss != fullSoftmax {
 		bad("loss: is %q, want %s or %s", o.Loss, negativeSampling, fullSoftmax)
+	}
+	if o.CBOW && o.Loss == fullSoftmax {
+		bad("cbow: is true, but cbow learns by %s only", negativeSampling)
 	}
 	if o.Window < 1 || o.Window > maxReach {
 		bad("window: is %d, want 1 to %d words", o.Window, maxReach)
@@ -212,7 +219,7 @@ func (o *Skipgram) Build(t Task, s *graph.Scope) *G.Node {
 	words := s.Ints("words", t.Batch, size)                         // (B, T)
 	reach := s.Ints("reach", t.Batch, size)                         // (B, T)
 	negatives := s.Ints("negatives", t.Batch*o.blocks(t), o.Shared) // (B·⌈T/Block⌉, N)
-	k := &ops.NegativeSampling{Block: o.Block, Window: o.Window, K: o.Negatives}
+	k := &ops.NegativeSampling{Block: o.Block, Window: o.Window, K: o.Negatives, CBOW: o.CBOW}
 	return s.Apply(k, in, out, words, reach, negatives) // ()
 }
 

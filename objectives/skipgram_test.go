@@ -58,6 +58,7 @@ func TestSkipgram(t *testing.T) {
 		length, nb int
 	}{
 		"negative sampling": {func(o *objectives.Skipgram) { o.Subsample, o.Shared = 0.02, 8 }, 0.002, 24, 12},
+		"cbow":              {func(o *objectives.Skipgram) { o.CBOW, o.Subsample, o.Shared = true, 0.02, 8 }, 0.05, 24, 12},
 		"softmax":           {func(o *objectives.Skipgram) { o.Loss, o.Window = "softmax", 2 }, 2, 24, 12},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -67,13 +68,14 @@ func TestSkipgram(t *testing.T) {
 				Source:    prose(t, 600, 40, c.length),
 				Steps:     150, Rate: c.rate, Fall: 0.9,
 				Refused: map[string]objectives.Objective{
-					`loss: is "nce", want negative-sampling or softmax`: with(func(o *objectives.Skipgram) { o.Loss = "nce" }),
-					"window: is 0, want 1 to":                           with(func(o *objectives.Skipgram) { o.Window = 0 }),
-					"negatives: is -1, want more than 0":                with(func(o *objectives.Skipgram) { o.Negatives = -1 }),
-					"subsample: is 2, want 0":                           with(func(o *objectives.Skipgram) { o.Subsample = 2 }),
-					"power: is NaN, want 0":                             with(func(o *objectives.Skipgram) { o.Power = math.NaN() }),
-					"block: is 0":                                       with(func(o *objectives.Skipgram) { o.Block = 0 }),
-					"shared: is 99999":                                  with(func(o *objectives.Skipgram) { o.Shared = 99999 }),
+					`loss: is "nce", want negative-sampling or softmax`:        with(func(o *objectives.Skipgram) { o.Loss = "nce" }),
+					"cbow: is true, but cbow learns by negative-sampling only": with(func(o *objectives.Skipgram) { o.CBOW, o.Loss = true, "softmax" }),
+					"window: is 0, want 1 to":                                  with(func(o *objectives.Skipgram) { o.Window = 0 }),
+					"negatives: is -1, want more than 0":                       with(func(o *objectives.Skipgram) { o.Negatives = -1 }),
+					"subsample: is 2, want 0":                                  with(func(o *objectives.Skipgram) { o.Subsample = 2 }),
+					"power: is NaN, want 0":                                    with(func(o *objectives.Skipgram) { o.Power = math.NaN() }),
+					"block: is 0":                                              with(func(o *objectives.Skipgram) { o.Block = 0 }),
+					"shared: is 99999":                                         with(func(o *objectives.Skipgram) { o.Shared = 99999 }),
 				},
 			})
 		})

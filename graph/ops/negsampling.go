@@ -28,6 +28,11 @@ import (
 // block j of run b has row b·⌈T/Block⌉ + j. The output is a scalar: the sum over
 // pairs, or with Mean their mean.
 //
+// With CBOW it is the loss of the continuous bag of words (Mikolov et al. 2013,
+// arXiv:1301.3781, section 3.1): what is paired is the mean of in over the words at
+// most a center's window away, and the center as the word o; a center with no such
+// word is no pair.
+//
 // The gradients have a row for each word and, for out, for each block's context
 // and negatives; RowsOf says which rows of the tables they belong to.
 type NegativeSampling struct {
@@ -35,6 +40,7 @@ type NegativeSampling struct {
 	Window int     // the largest reach
 	K      float32 // negatives of a pair
 	Mean   bool
+	CBOW   bool
 
 	v, d, b, t, n int
 	most          int     // rows of out in a block
@@ -42,6 +48,7 @@ type NegativeSampling struct {
 	pairs         int
 	rows          [2][]int  // by table
 	x, z          []float32 // rows of in (words, D) and of out (rows, D)
+	h, dh, a      []float32 // with CBOW: means (centers, D), their gradient, and the share (size, width) of each word in them
 	g, soft       []float32 // of each block (size, rows): gradients by the scores; losses
 	loss          []float64 // by block
 	scale         float32   // of the loss: 1, or 1/pairs
@@ -59,6 +66,8 @@ type block struct {
 	negatives   []int
 	in, out     int // their first rows in x and z
 	scores      int // where those begin in g
+	means       int // with CBOW: the first row of its means in h
+	shares      int // with CBOW: where its part of a begins
 }
 
 // Name implements Kernel.
@@ -81,8 +90,15 @@ func (k *NegativeSampling) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	m := neg[0]
 	k.blocks = make([]block, 0, m)
 	k.loss = make([]float64, m)
-	k.rows[0], k.rows[1] = make([]int, 0, k.b*k.t), make([]int, 0, m*k.most)
-	k.x, k.z = make([]float32, k.b*k.t*k.d), make([]float32, m*k.most*k.d)
+	inputs := k.b * k.t // rows of in that a step can need
+	if k.CBOW {
+		wide := k.most - k.n
+		inputs = m * wide
+		k.h, k.dh = make([]float32, k.b*k.t*k.d), make([]float32, k.b*k.t*k.d)
+		k.a = make([]float32, m*min(k.t, k.Block)*wide)
+	}
+	k.rows[0], k.rows[1] = make([]int, 0, inputs), make([]int, 0, m*k.most)
+	k.x, k.z = make([]float32, inputs*k.d), make([]float32, m*k.most*k.d)
 	k.g = make([]float32, m*min(k.t, k.Block)*k.most)
 	k.soft = make([]float32, len(k.g))
 	k.forward, k.backward = k.forwardBlocks, k.backwardBlocks
@@ -145,14 +161,18 @@ func (k *NegativeSampling) Forward(in []Arg, out []float32) {
 func (k *NegativeSampling) lay(words, reach, negatives []int) {
 	k.blocks, k.pairs = k.blocks[:0], 0
 	k.rows[0], k.rows[1] = k.rows[0][:0], k.rows[1][:0]
-	per, scores := parts(k.t, k.Block), 0
+	per, scores, means, shares := parts(k.t, k.Block), 0, 0, 0
 	for b := range k.b {
 		run := words[b*k.t : (b+1)*k.t]
 		if end := slices.IndexFunc(run, func(w int) bool { return w < 0 }); end >= 0 {
 			run = run[:end]
 		}
 		for i, r := range reach[b*k.t:][:len(run)] {
-			k.pairs += min(i+r, len(run)-1) - max(i-r, 0)
+			n := min(i+r, len(run)-1) - max(i-r, 0)
+			if k.CBOW {
+				n = min(n, 1)
+			}
+			k.pairs += n
 		}
 		for from := 0; from < len(run); from += k.Block {
 			size := min(k.Block, len(run)-from)
@@ -162,9 +182,15 @@ func (k *NegativeSampling) lay(words, reach, negatives []int) {
 			k.blocks = append(k.blocks, block{
 				words: run, reach: reach[b*k.t:][:len(run)], from: from, size: size, left: left, width: width,
 				negatives: negatives[j*k.n : (j+1)*k.n], in: len(k.rows[0]), out: len(k.rows[1]), scores: scores,
+				means: means, shares: shares,
 			})
 			last := &k.blocks[len(k.blocks)-1]
-			k.rows[0] = append(k.rows[0], run[from:from+size]...)
+			if k.CBOW {
+				k.rows[0] = append(k.rows[0], run[left:left+width]...)
+				means, shares = means+size, shares+size*width
+			} else {
+				k.rows[0] = append(k.rows[0], run[from:from+size]...)
+			}
 			k.rows[1] = append(k.rows[1], run[left:left+width]...)
 			k.rows[1] = append(k.rows[1], last.negatives...)
 			scores += size * (width + k.n)
@@ -176,13 +202,38 @@ func (k *NegativeSampling) forwardBlocks(lo, hi int) {
 	for i := lo; i < hi; i++ {
 		b := &k.blocks[i]
 		r := b.width + k.n
-		x, z := k.x[b.in*k.d:][:b.size*k.d], k.z[b.out*k.d:][:r*k.d]
-		gather(x, k.in[0].F, k.rows[0][b.in:][:b.size], k.d) // (size, D)
-		gather(z, k.in[1].F, k.rows[1][b.out:][:r], k.d)     // (width+N, D)
+		x, z := k.input(b), k.z[b.out*k.d:][:r*k.d]      // (size, D)
+		gather(z, k.in[1].F, k.rows[1][b.out:][:r], k.d) // (width+N, D)
 		g := k.g[b.scores:][:b.size*r]
 		blas.Serial(false, true, b.size, r, k.d, x, k.d, z, k.d, g, r, false) // (size, width+N)
 		k.loss[i] = k.score(b, g, k.soft[b.scores:][:b.size*r])
 	}
+}
+
+// input gives what is paired with the words, (size, D): the vectors of the centers,
+// or with CBOW the means over their windows.
+func (k *NegativeSampling) input(b *block) []float32 {
+	n := b.size
+	if k.CBOW {
+		n = b.width
+	}
+	x := k.x[b.in*k.d:][:n*k.d]
+	gather(x, k.in[0].F, k.rows[0][b.in:][:n], k.d)
+	if !k.CBOW {
+		return x
+	}
+	a := k.a[b.shares:][:b.size*b.width]
+	clear(a)
+	for c := range b.size {
+		lo, own, hi := b.window(c)
+		if hi > lo {
+			vec.Fill(a[c*b.width+lo:c*b.width+hi+1], 1/float32(hi-lo))
+			a[c*b.width+own] = 0
+		}
+	}
+	h := k.h[b.means*k.d:][:b.size*k.d]
+	blas.Serial(false, false, b.size, k.d, b.width, a, b.width, x, k.d, h, k.d, false) // (size, D)
+	return h
 }
 
 func gather(dst, table []float32, rows []int, d int) {
@@ -199,9 +250,15 @@ func (k *NegativeSampling) score(b *block, g, soft []float32) (loss float64) {
 	for c := range b.size {
 		lo, own, hi := b.window(c)
 		s, f := g[c*r:(c+1)*r], soft[c*r:(c+1)*r]
-		for j := lo; j <= hi; j++ {
-			if j != own {
-				loss += float64(f[j]) - float64(s[j])
+		if k.CBOW {
+			if hi > lo {
+				loss += float64(f[own]) - float64(s[own])
+			}
+		} else {
+			for j := lo; j <= hi; j++ {
+				if j != own {
+					loss += float64(f[j]) - float64(s[j])
+				}
 			}
 		}
 		if w := k.weight(hi - lo); w > 0 {
@@ -212,12 +269,20 @@ func (k *NegativeSampling) score(b *block, g, soft []float32) (loss float64) {
 	for c := range b.size {
 		lo, own, hi := b.window(c)
 		row := g[c*r : (c+1)*r]
-		clear(row[:lo])
-		for j := lo; j <= hi; j++ {
-			row[j]--
+		if k.CBOW {
+			right := row[own] - 1
+			clear(row[:b.width])
+			if hi > lo {
+				row[own] = right
+			}
+		} else {
+			clear(row[:lo])
+			for j := lo; j <= hi; j++ {
+				row[j]--
+			}
+			row[own] = 0
+			clear(row[hi+1 : b.width])
 		}
-		row[own] = 0
-		clear(row[hi+1 : b.width])
 		negatives := row[b.width:]
 		vec.Scale(negatives, negatives, k.weight(hi-lo))
 	}
@@ -232,8 +297,13 @@ func (b *block) window(c int) (lo, own, hi int) {
 	return max(0, at-reach) - b.left, at - b.left, min(len(b.words)-1, at+reach) - b.left
 }
 
-// weight is what each negative counts for a center of so many pairs.
-func (k *NegativeSampling) weight(pairs int) float32 { return float32(pairs) * k.K / float32(k.n) }
+// weight is what each negative counts for a center with so many words in its window.
+func (k *NegativeSampling) weight(words int) float32 {
+	if k.CBOW {
+		words = min(words, 1)
+	}
+	return float32(words) * k.K / float32(k.n)
+}
 
 // Backward implements Kernel.
 func (k *NegativeSampling) Backward(in []Arg, out, dout []float32, din [][]float32) {
@@ -246,12 +316,24 @@ func (k *NegativeSampling) backwardBlocks(lo, hi int) {
 	for i := lo; i < hi; i++ {
 		b := &k.blocks[i]
 		r := b.width + k.n
-		x, z := k.x[b.in*k.d:][:b.size*k.d], k.z[b.out*k.d:][:r*k.d]
+		x, z := k.x[b.in*k.d:], k.z[b.out*k.d:][:r*k.d]
+		if k.CBOW {
+			x = k.h[b.means*k.d:]
+		}
+		x = x[:b.size*k.d]
 		g := k.g[b.scores:][:b.size*r]
 		if dx := k.din[0]; dx != nil {
-			dx = dx[b.in*k.d:][:b.size*k.d]
-			blas.Serial(false, false, b.size, k.d, r, g, r, z, k.d, dx, k.d, false) // (size, D)
-			k.rescale(dx)
+			d := dx[b.in*k.d:]
+			if k.CBOW {
+				d = k.dh[b.means*k.d:]
+			}
+			d = d[:b.size*k.d]
+			blas.Serial(false, false, b.size, k.d, r, g, r, z, k.d, d, k.d, false) // (size, D)
+			k.rescale(d)
+			if k.CBOW {
+				a := k.a[b.shares:][:b.size*b.width]
+				blas.Serial(true, false, b.width, k.d, b.size, a, b.width, d, k.d, dx[b.in*k.d:][:b.width*k.d], k.d, false) // (width, D)
+			}
 		}
 		if dz := k.din[1]; dz != nil {
 			dz = dz[b.out*k.d:][:r*k.d]

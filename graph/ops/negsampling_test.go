@@ -19,10 +19,10 @@ import (
 // other, with the negatives of the center's block.
 func slowNegativeSampling(k ops.NegativeSampling, in []opstest.Value) []float64 {
 	w, c := in[0].Rows(), in[1].Rows()
-	t, n := in[2].Shape[1], in[4].Shape[1]
-	score := func(a, b int) (s float64) {
-		for i, x := range w[a] {
-			s += x * c[b][i]
+	t, negatives := in[2].Shape[1], in[4].Shape[1]
+	score := func(x []float64, b int) (s float64) {
+		for i, v := range x {
+			s += v * c[b][i]
 		}
 		return s
 	}
@@ -34,6 +34,30 @@ func slowNegativeSampling(k ops.NegativeSampling, in []opstest.Value) []float64 
 			if center < 0 {
 				break
 			}
+			block := run*((t+k.Block-1)/k.Block) + i/k.Block
+			if k.CBOW {
+				mean, n := make([]float64, len(w[0])), 0.0
+				for j, context := range words {
+					if d := j - i; d != 0 && d <= reach[i] && -d <= reach[i] && context >= 0 {
+						n++
+						for l, v := range w[context] {
+							mean[l] += v
+						}
+					}
+				}
+				if n == 0 {
+					continue
+				}
+				for l := range mean {
+					mean[l] /= n
+				}
+				pairs++
+				loss += softplus(-score(mean, center))
+				for _, neg := range in[4].I[block*negatives : (block+1)*negatives] {
+					loss += float64(k.K) / float64(negatives) * softplus(score(mean, neg))
+				}
+				continue
+			}
 			for j, context := range words {
 				if context < 0 {
 					break
@@ -42,10 +66,9 @@ func slowNegativeSampling(k ops.NegativeSampling, in []opstest.Value) []float64 
 					continue
 				}
 				pairs++
-				loss += softplus(-score(center, context))
-				block := run*((t+k.Block-1)/k.Block) + i/k.Block
-				for _, neg := range in[4].I[block*n : (block+1)*n] {
-					loss += float64(k.K) / float64(n) * softplus(score(center, neg))
+				loss += softplus(-score(w[center], context))
+				for _, neg := range in[4].I[block*negatives : (block+1)*negatives] {
+					loss += float64(k.K) / float64(negatives) * softplus(score(w[center], neg))
 				}
 			}
 		}
@@ -80,6 +103,8 @@ func TestNegativeSampling(t *testing.T) {
 		{ops.NegativeSampling{Block: 32, Window: 5, K: 5}, 500, 100, 80, 32, []int{80, 61}},
 		{ops.NegativeSampling{Block: 1, Window: 1, K: 0.5}, 2, 1, 2, 1, []int{2}},
 		{ops.NegativeSampling{Block: 4, Window: 2, K: 5, Mean: true}, 9, 3, 4, 2, []int{0, 1}}, // no pair
+		{ops.NegativeSampling{Block: 4, Window: 2, K: 5, CBOW: true}, 9, 3, 11, 6, []int{11, 0, 1, 5}},
+		{ops.NegativeSampling{Block: 8, Window: 5, K: 2, Mean: true, CBOW: true}, 30, 17, 30, 4, []int{30, 23}},
 	} {
 		in := runs(draw.New(uint64(i)), c.v, c.d, c.t, c.k.Block, c.k.Window, c.n, c.lengths...)
 		slow := func(in []opstest.Value) []float64 { return slowNegativeSampling(c.k, in) }
