@@ -14,22 +14,18 @@ import (
 	"x2vec/trainers"
 )
 
-// kmeansBench is the line that --json prints.
+// kmeansBench is the line that --json prints: a step is an iteration over all points,
+// which are its batch, and the loss is the inertia for each value of a point.
 type kmeansBench struct {
-	Workload   string  `json:"workload"`
-	Data       string  `json:"data"`
+	benchResult
 	Points     int     `json:"points"`
 	K          int     `json:"k"`
-	Threads    int     `json:"threads"`
-	BLAS       string  `json:"blas"`
 	Iterations int     `json:"iterations"`
-	SamplesPer float64 `json:"samples_per_s"` // points times timed iterations
 	Iteration  float64 `json:"iteration_s"`
 	CPU        float64 `json:"iteration_cpu_s"` // in time of all threads
 	Start      float64 `json:"init_s"`          // k-means++
 	Reading    float64 `json:"read_s"`
 	Inertia    float64 `json:"inertia"`
-	PeakRSSMB  float64 `json:"peak_rss_mb"`
 }
 
 func benchKMeansCommand() *cobra.Command {
@@ -49,7 +45,7 @@ same shape are taken, and the line says so.`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if o.iterations < 2 {
-				return badRequest(fmt.Errorf("--iterations is %d, want at least 2: the first is not timed", o.iterations))
+				return badRequest(fmt.Errorf("--steps is %d, want at least 2: the first is not timed", o.iterations))
 			}
 			if o.seed < 0 {
 				return badRequest(fmt.Errorf("--seed is %d, want at least 0", o.seed))
@@ -90,12 +86,15 @@ same shape are taken, and the line says so.`,
 			n, values := config.Train.Len(), config.Task.Spec.Size()
 			timed := float64(last - 1)
 			spent := config.Objective.(*objectives.KMeans).Spent
-			r := kmeansBench{Workload: "kmeans", Data: config.Task.Spec.Name, Points: n, K: t.Params.Get("encoder/centers").Shape[0],
-				Threads: threads(c), BLAS: blas.Name(), Iterations: last,
-				SamplesPer: rounded(float64(n)*timed/(wall[1]-wall[0]).Seconds(), 0),
-				Iteration:  rounded((wall[1]-wall[0]).Seconds()/timed, 5), CPU: rounded((cpu[1]-cpu[0]).Seconds()/timed, 5),
+			spentWall, spentCPU := (wall[1] - wall[0]).Seconds(), (cpu[1] - cpu[0]).Seconds()
+			r := kmeansBench{
+				benchResult: benchResult{Workload: "kmeans", Data: config.Task.Spec.Name, Steps: last, Threads: threads(c), Batch: n, BLAS: blas.Name(),
+					SamplesPer: rounded(float64(n)*timed/spentWall, 0), FinalLoss: t.Last.Loss,
+					Seconds: rounded(spentWall, 3), CPUSeconds: rounded(spentCPU, 3), PeakRSSMB: rounded(peakRSS(), 1)},
+				Points: n, K: t.Params.Get("encoder/centers").Shape[0], Iterations: last,
+				Iteration: rounded(spentWall/timed, 5), CPU: rounded(spentCPU/timed, 5),
 				Start: rounded(spent.Start.Seconds(), 3), Reading: rounded(spent.Reading.Seconds(), 3),
-				Inertia: rounded(t.Last.Loss*float64(n)*float64(values), 1), PeakRSSMB: rounded(peakRSS(), 1)}
+				Inertia: rounded(t.Last.Loss*float64(n)*float64(values), 1)}
 			if o.json {
 				return json.NewEncoder(c.OutOrStdout()).Encode(r)
 			}
@@ -105,7 +104,8 @@ same shape are taken, and the line says so.`,
 		},
 	}
 	f := c.Flags()
-	f.IntVar(&o.iterations, "iterations", 25, "of Lloyd's algorithm")
+	f.IntVar(&o.iterations, "steps", 25, "iterations of Lloyd's algorithm")
+	f.IntVar(&o.iterations, "iterations", 25, "the same as --steps")
 	f.IntVar(&o.seed, "seed", 0, "of the start")
 	f.StringVar(&o.data, "data", "", "`folder` of the data, or of data sets by name")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a profile for go tool pprof into this `file`")

@@ -14,22 +14,19 @@ import (
 	"x2vec/trainers/eval"
 )
 
-// probeBench is the line that --json prints.
+// probeBench is the line that --json prints: a step is an iteration over all training
+// codes, which are its batch. Seconds are those of the median fit, standardising
+// included.
 type probeBench struct {
-	Workload   string  `json:"workload"`
-	Data       string  `json:"data"`
-	Train      int     `json:"train"`
-	Test       int     `json:"test"`
-	D          int     `json:"feature_dim"`
-	Threads    int     `json:"threads"`
-	BLAS       string  `json:"blas"`
-	Seconds    float64 `json:"fit_s"` // of the median fit, standardising included
-	CPUSeconds float64 `json:"cpu_seconds"`
-	Iterations int     `json:"steps"`
-	SamplesPer float64 `json:"samples_per_s"` // training codes times iterations
-	Objective  float64 `json:"objective"`
-	TrainAcc   float64 `json:"train_acc"`
-	TestAcc    float64 `json:"test_acc"`
+	benchResult
+	Train    int     `json:"train"`
+	Test     int     `json:"test"`
+	D        int     `json:"feature_dim"`
+	Fit      float64 `json:"fit_s"`
+	TrainAcc float64 `json:"train_acc"`
+	TestAcc  float64 `json:"test_acc"`
+	// Objective is the loss with the penalty, summed over the codes.
+	Objective float64 `json:"objective"`
 }
 
 func benchProbeCommand() *cobra.Command {
@@ -53,7 +50,7 @@ float32 and int64) and --save writes them into one, for other programs.`,
 			if o.repeat < 1 {
 				return badRequest(fmt.Errorf("--repeat is %d, want at least 1", o.repeat))
 			}
-			r := probeBench{Workload: "probe", Data: "made", Threads: threads(c), BLAS: blas.Name()}
+			r := probeBench{benchResult: benchResult{Workload: "probe", Data: "made", Threads: threads(c), BLAS: blas.Name()}}
 			var train, test eval.Features
 			var err error
 			if o.features == "" {
@@ -73,7 +70,7 @@ float32 and int64) and --save writes them into one, for other programs.`,
 				return json.NewEncoder(c.OutOrStdout()).Encode(r)
 			}
 			fmt.Fprintf(c.OutOrStdout(), "probe: %d codes of %d (%s): %.2f s, %.2f s of processor time, %d iterations; %d threads, %s; objective %.6g; accuracy %.4f on them, %.4f on %d others\n",
-				r.Train, r.D, r.Data, r.Seconds, r.CPUSeconds, r.Iterations, r.Threads, r.BLAS, r.Objective, r.TrainAcc, r.TestAcc, r.Test)
+				r.Train, r.D, r.Data, r.Seconds, r.CPUSeconds, r.Steps, r.Threads, r.BLAS, r.Objective, r.TrainAcc, r.TestAcc, r.Test)
 			return nil
 		},
 	}
@@ -101,8 +98,10 @@ func (r *probeBench) fit(train, test eval.Features, repeat int) error {
 	median := times[len(times)/2]
 	r.Train, r.Test, r.D = train.N(), test.N(), train.D
 	r.Seconds, r.CPUSeconds = rounded(median.wall.Seconds(), 3), rounded(median.cpu.Seconds(), 3)
-	r.Iterations, r.Objective = m.Iterations, m.Objective
-	r.SamplesPer = rounded(float64(r.Train*r.Iterations)/median.wall.Seconds(), 0)
+	r.Fit, r.Batch, r.Steps = r.Seconds, r.Train, m.Iterations
+	r.Objective, r.FinalLoss = m.Objective, m.Objective/float64(r.Train)
+	r.SamplesPer = rounded(float64(r.Train*r.Steps)/median.wall.Seconds(), 0)
+	r.PeakRSSMB = rounded(peakRSS(), 1)
 	var err error
 	if r.TrainAcc, err = m.Accuracy(train); err != nil {
 		return err

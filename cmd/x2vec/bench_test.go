@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"x2vec/trainers/job"
 )
 
 // The line of bench --json is an interface: scripts compare its figures.
@@ -34,6 +36,24 @@ func TestBenchLine(t *testing.T) {
 	}
 	if line["blas"] == "" {
 		t.Error("blas is empty")
+	}
+}
+
+// Every workload is a recipe, and what bench asks of it besides is understood.
+func TestBenchWorkloads(t *testing.T) {
+	for _, w := range workloads {
+		text, err := recipe(w.name)
+		if err != nil {
+			t.Errorf("%s: %v", w.name, err)
+			continue
+		}
+		f, err := job.Parse(w.name+".toml", text, benchSets(w.name, w.steps))
+		if err != nil {
+			t.Errorf("%s: %v", w.name, err)
+		}
+		if w.name == "vqvae" && (f.Train.Batch != 128 || f.Optimizer.LR != 1e-3) {
+			t.Errorf("vqvae is timed with batch %d and rate %g", f.Train.Batch, f.Optimizer.LR)
+		}
 	}
 }
 
