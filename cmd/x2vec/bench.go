@@ -47,6 +47,8 @@ func benchSets(name string, steps int) []string {
 		return append(sets, "train.batch=128", "optimizer.lr=0.001")
 	case "mlm": // the rate rises in the first twentieth of the steps; all examples are whole
 		return append(sets, fmt.Sprintf("schedule.warmup=%d", max(1, steps/20)), "objective.short=0")
+	case "mae": // in the first tenth: the recipe's epochs are more than the steps
+		return append(sets, fmt.Sprintf("schedule.warmup=%d", max(1, steps/10)))
 	}
 	return sets
 }

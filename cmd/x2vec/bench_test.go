@@ -57,6 +57,19 @@ func TestBenchWorkloads(t *testing.T) {
 	}
 }
 
+// Every workload can begin, with few steps as with its own number.
+func TestBenchAssembles(t *testing.T) {
+	t.Setenv("X2VEC_DATA", t.TempDir())
+	t.Setenv("X2VEC_CACHE", t.TempDir())
+	for _, w := range workloads {
+		for _, steps := range []int{warmUp + 1, w.steps} {
+			if _, err := benchConfig(w.name, benchSets(w.name, steps), ""); err != nil {
+				t.Errorf("%s, %d steps: %v", w.name, steps, err)
+			}
+		}
+	}
+}
+
 func TestBenchRefuses(t *testing.T) {
 	for _, c := range []struct {
 		args []string
