@@ -4,20 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
-	"image/draw"
 	"math"
 	"strings"
 
-	"golang.org/x/image/font"
-	"golang.org/x/image/font/gofont/goregular"
-	"golang.org/x/image/font/opentype"
-	"golang.org/x/image/math/fixed"
-	"golang.org/x/image/vector"
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
 
 	"x2vec/data"
+	"x2vec/data/plot"
 	"x2vec/graph"
 	"x2vec/graph/ops/blas"
 	"x2vec/graph/ops/vec"
@@ -39,7 +33,6 @@ const (
 	listedNear   = 6   // neighbours of each
 	mapW, mapH   = 1000, 700
 	mapMargin    = 70
-	mapFontSize  = 13
 	captionOfMap = "Frequent words where the first two principal components of their vectors put them; some labels are left out where they would overlap."
 )
 
@@ -65,14 +58,14 @@ func (o *Skipgram) Illustrate(t Task, ps *graph.Params) ([]Picture, []Table, err
 		words = append(words, i)
 	}
 	if at := m.project(words); at != nil {
-		c, err := newCanvas(at)
+		c, err := newDrawing(at)
 		if err != nil {
 			return nil, nil, err
 		}
 		for i, word := range words {
 			c.label(m.v.Words[word], at[i])
 		}
-		pictures = append(pictures, Picture{Name: "words", Caption: captionOfMap, Image: c.img})
+		pictures = append(pictures, Picture{Name: "words", Caption: captionOfMap, Image: c.Img})
 	}
 	for _, r := range relations {
 		pairs := m.pairs(r.pairs)
@@ -83,7 +76,7 @@ func (o *Skipgram) Illustrate(t Task, ps *graph.Params) ([]Picture, []Table, err
 		if at == nil {
 			continue
 		}
-		c, err := newCanvas(at)
+		c, err := newDrawing(at)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -93,7 +86,7 @@ func (o *Skipgram) Illustrate(t Task, ps *graph.Params) ([]Picture, []Table, err
 		for i, word := range pairs {
 			c.label(m.v.Words[word], at[i])
 		}
-		pictures = append(pictures, Picture{Name: r.name, Image: c.img,
+		pictures = append(pictures, Picture{Name: r.name, Image: c.Img,
 			Caption: r.title + ": pairs of words, by the first two principal components of their vectors; a relation that was learnt has lines of one direction."})
 	}
 	return pictures, []Table{m.neighbours()}, nil
@@ -176,92 +169,29 @@ func (m *wordMap) neighbours() Table {
 	return table
 }
 
-// canvas is a picture of words at places.
-type canvas struct {
-	img   *image.RGBA
-	face  font.Face
-	to    func(p [2]float64) (x, y float64)
-	taken []image.Rectangle
+// drawing is a picture of words at places.
+type drawing struct {
+	*plot.Canvas
+	view plot.View
 }
 
-// newCanvas is an empty one that has room for those places.
-func newCanvas(at [][2]float64) (*canvas, error) {
-	f, err := opentype.Parse(goregular.TTF)
-	if err != nil {
-		return nil, err
-	}
-	c := &canvas{img: image.NewRGBA(image.Rect(0, 0, mapW, mapH))}
-	if c.face, err = opentype.NewFace(f, &opentype.FaceOptions{Size: mapFontSize, DPI: 72, Hinting: font.HintingFull}); err != nil {
-		return nil, err
-	}
-	draw.Draw(c.img, c.img.Bounds(), image.White, image.Point{}, draw.Src)
-	low, high := at[0], at[0]
-	for _, p := range at {
-		for i := range p {
-			low[i], high[i] = min(low[i], p[i]), max(high[i], p[i])
-		}
-	}
-	c.to = func(p [2]float64) (float64, float64) {
-		share := func(i int) float64 { return (p[i] - low[i]) / max(high[i]-low[i], 1e-9) }
-		return mapMargin + share(0)*(mapW-2*mapMargin), mapH - mapMargin - share(1)*(mapH-2*mapMargin)
-	}
-	return c, nil
-}
-
-var (
-	ink  = color.RGBA{0x1f, 0x29, 0x37, 0xff}
-	soft = color.RGBA{0x60, 0xa5, 0xfa, 0xff}
-)
-
-// stroke fills a four-cornered shape.
-func (c *canvas) stroke(col color.Color, corners [4][2]float64) {
-	low, high := corners[0], corners[0]
-	for _, p := range corners {
-		for i := range p {
-			low[i], high[i] = min(low[i], p[i]), max(high[i], p[i])
-		}
-	}
-	box := image.Rect(int(low[0]), int(low[1]), int(high[0])+2, int(high[1])+2)
-	r := vector.NewRasterizer(box.Dx(), box.Dy())
-	for i, p := range corners {
-		x, y := float32(p[0])-float32(box.Min.X), float32(p[1])-float32(box.Min.Y)
-		if i == 0 {
-			r.MoveTo(x, y)
-		} else {
-			r.LineTo(x, y)
-		}
-	}
-	r.ClosePath()
-	r.Draw(c.img, box, image.NewUniform(col), image.Point{})
+// newDrawing is an empty one that has room for those places.
+func newDrawing(at [][2]float64) (*drawing, error) {
+	c, err := plot.New(mapW, mapH)
+	return &drawing{c, plot.NewView(image.Rect(mapMargin, mapMargin, mapW-mapMargin, mapH-mapMargin), at, false)}, err
 }
 
 // line joins two places.
-func (c *canvas) line(a, b [2]float64) {
-	x0, y0 := c.to(a)
-	x1, y1 := c.to(b)
-	length := max(math.Hypot(x1-x0, y1-y0), 1e-9)
-	dx, dy := -(y1-y0)/length*0.9, (x1-x0)/length*0.9
-	c.stroke(soft, [4][2]float64{{x0 + dx, y0 + dy}, {x1 + dx, y1 + dy}, {x1 - dx, y1 - dy}, {x0 - dx, y0 - dy}})
+func (d *drawing) line(a, b [2]float64) {
+	x0, y0 := d.view.At(a)
+	x1, y1 := d.view.At(b)
+	d.Line(x0, y0, x1, y1, 1.8, plot.Soft)
 }
 
 // label writes a word beside its place, unless another is there already.
-func (c *canvas) label(word string, at [2]float64) {
-	x, y := c.to(at)
-	const r = 2
-	c.stroke(soft, [4][2]float64{{x - r, y}, {x, y - r}, {x + r, y}, {x, y + r}})
-	width := font.MeasureString(c.face, word).Ceil()
-	box := image.Rect(int(x)+4, int(y)-mapFontSize+3, int(x)+5+width, int(y)+5)
-	if box.Max.X > mapW {
-		box = box.Sub(image.Pt(width+9, 0))
-	}
-	for _, t := range c.taken {
-		if box.Overlaps(t) {
-			return
-		}
-	}
-	c.taken = append(c.taken, box)
-	d := font.Drawer{Dst: c.img, Src: image.NewUniform(ink), Face: c.face, Dot: fixed.P(box.Min.X, int(y)+4)}
-	d.DrawString(word)
+func (d *drawing) label(word string, at [2]float64) {
+	x, y := d.view.At(at)
+	d.Label(x, y, word, plot.Soft)
 }
 
 var _ Illustrated = (*Skipgram)(nil)
