@@ -13,6 +13,7 @@ import (
 	"x2vec/graph"
 	"x2vec/objectives"
 	"x2vec/trainers/eval"
+	"x2vec/trainers/inspect"
 )
 
 // tester is an evaluation program of the objective for batches of one size.
@@ -85,6 +86,7 @@ type Evaluation struct {
 	Tables   []objectives.Table
 	Alarms   []string // what says that the training goes wrong
 	Skipped  []string // what could not be taken, and why
+	Map      *inspect.Map
 }
 
 // Evaluate looks at the model as it stands, with the average of the weights where
@@ -99,6 +101,11 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 	if o, ok := t.Objective.(objectives.Illustrated); ok && all {
 		var err error
 		if e.Pictures, e.Tables, err = o.Illustrate(t.Task, t.Params); err != nil {
+			return nil, err
+		}
+	}
+	if all {
+		if err := t.drawWords(e); err != nil {
 			return nil, err
 		}
 	}
@@ -233,6 +240,9 @@ func (t *Trainer) evaluateCodes(ctx context.Context, e *Evaluation) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
+	if err := t.drawMap(e, test); err != nil {
+		return err
+	}
 	return t.drawNeighbours(e, train, test)
 }
 
@@ -248,12 +258,10 @@ func (t *Trainer) drawNeighbours(e *Evaluation, train, test eval.Features) error
 		return nil
 	}
 	// Spread over the test examples, which may be in the order of their classes.
-	n := min(neighbourQueries, test.N())
+	index := Spread(neighbourQueries, test.N())
 	queries := eval.Features{D: test.D}
-	var index []int
-	for i := range n {
-		index = append(index, i*test.N()/n)
-		queries.X = append(queries.X, test.Row(index[i])...)
+	for _, i := range index {
+		queries.X = append(queries.X, test.Row(i)...)
 	}
 	found, err := eval.Nearest(queries, train, neighbourK, eval.Cosine, nil)
 	if err != nil {

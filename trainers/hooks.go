@@ -14,6 +14,7 @@ import (
 
 	"x2vec/checkpoints"
 	"x2vec/trainers/eval"
+	"x2vec/trainers/inspect"
 	"x2vec/trainers/runlog"
 )
 
@@ -153,6 +154,12 @@ func (r *Run) evaluate(ctx context.Context, all bool) error {
 	}
 	for _, t := range e.Tables {
 		result.Tables = append(result.Tables, eval.Table(t))
+	}
+	if m := e.Map; m != nil {
+		m.Command, m.Step = "map", r.Step
+		if err := m.Write(inspect.Of(r.Folder), "map"); err != nil {
+			return err
+		}
 	}
 	dir := filepath.Join(r.Folder, EvalsDir)
 	if err := makeFolder(dir); err != nil {

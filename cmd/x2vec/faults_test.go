@@ -37,7 +37,7 @@ func TestRunFolder(t *testing.T) {
 
 	expect(t, 1, []string{"holds no checkpoint to go on from"}, train("--resume", "must")...)
 	expect(t, 0, []string{"done: "}, train()...)
-	for _, name := range []string{"run.toml", "metrics.jsonl", "run.log", "report.html", "evals/step-00000060.json",
+	for _, name := range []string{"run.toml", "metrics.jsonl", "run.log", "report.html", "inspect/map.json", "evals/step-00000060.json",
 		"samples/step-00000060-reconstructions.png", "checkpoints/step-00000060/weights.safetensors", "checkpoints/step-00000045/manifest.json"} {
 		if _, err := os.Stat(filepath.Join(run, filepath.FromSlash(name))); err != nil {
 			t.Errorf("%v", err)

@@ -29,9 +29,10 @@ var mayImport = map[string]string{
 	"trainers/optim":   "checkpoints graph/ops",
 	"trainers/runlog":  "checkpoints",
 	"trainers/eval":    "checkpoints data graph/ops objectives",
+	"trainers/inspect": "checkpoints data graph/ops objectives trainers/eval",
 	"trainers/runs":    "checkpoints trainers/eval trainers/runlog",
 	"trainers/report":  "checkpoints trainers/eval trainers/runlog trainers/runs",
-	"trainers":         "checkpoints data graph objectives trainers/eval trainers/optim trainers/report trainers/runlog trainers/runs",
+	"trainers":         "checkpoints data graph objectives trainers/eval trainers/inspect trainers/optim trainers/report trainers/runlog trainers/runs",
 	"trainers/job":     "checkpoints data graph objectives trainers",
 	"cmd":              "checkpoints data graph objectives trainers",
 	"graph/ops/asmgen": "graph/ops/asmgen", // a module of its own

@@ -14,7 +14,6 @@ import (
 	"x2vec/data/tokenizer"
 	"x2vec/data/vectors"
 	"x2vec/graph"
-	"x2vec/graph/nets"
 	"x2vec/objectives"
 	"x2vec/trainers"
 )
@@ -29,13 +28,9 @@ func Words(folder string) (*vectors.Vectors, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	words := k.Task.Spec.Words.Words
-	for _, name := range []string{"encoder/weight", "encoder/" + nets.TokenTable} {
-		if p := k.Params.Get(name); p != nil && len(p.Shape) == 2 && p.Shape[0] >= len(words) {
-			d := p.Shape[1]
-			v, err := vectors.New(words, d, p.Data[:len(words)*d])
-			return v, k.Step, err
-		}
+	if x, d, ok := trainers.WordTable(k.Params, k.Task.Spec.Words); ok {
+		v, err := vectors.New(k.Task.Spec.Words.Words, d, x)
+		return v, k.Step, err
 	}
 	return nil, 0, fmt.Errorf("%s: the encoder %s has no vectors of words", folder, k.File.encoderType)
 }
