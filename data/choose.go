@@ -2,7 +2,9 @@ package data
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -112,16 +114,88 @@ func (c *chosen) Checksum() (string, error) {
 	return hex.EncodeToString(h[:]), nil
 }
 
-// PerClass gives so many examples of each class, drawn by the seed; of a class with
-// fewer all of them.
-func PerClass(src Source, n int, seed uint64) (Source, error) {
+// A Part says how many examples of each class are used; all where it is zero.
+type Part struct {
+	PerClass int     // of a class with fewer all of them; 0 = all
+	Share    float64 // of each class, one example at least; 0 = all
+	Seed     uint64  // of the draw
+}
+
+// Of draws the part from a source: every class on its own, and a smaller part is in a
+// larger one. It is src itself where all are used.
+func (p Part) Of(src Source) (Source, error) {
+	if p.PerClass == 0 && p.Share == 0 {
+		return src, nil
+	}
 	labels, err := LabelsOf(src)
 	if err != nil {
 		return nil, err
 	}
-	part := Drawn(labels, seed, func(int) int { return n })
-	if len(part) == 0 {
+	index := p.Draw(labels)
+	if len(index) == 0 {
 		return nil, fmt.Errorf("per_class: %s has no labels", src.Spec().Name)
 	}
-	return Subset(src, part)
+	return Subset(src, index)
+}
+
+// Draw gives the positions of the part among labels.
+func (p Part) Draw(labels []int) []int {
+	switch {
+	case p.PerClass > 0:
+		return Drawn(labels, p.Seed, func(int) int { return p.PerClass })
+	case p.Share > 0:
+		return Drawn(labels, p.Seed, ShareOf(p.Share))
+	}
+	return Drawn(labels, p.Seed, func(members int) int { return members })
+}
+
+// Unseen gives the examples of src whose bytes are not those of an example of test:
+// what a model that is tested on test may be trained on. It is src itself where all
+// are. Examples of words are all kept: single words are in every text.
+func Unseen(src, test Source) (Source, error) {
+	if src.Spec().Tokens() || test == nil {
+		return src, nil
+	}
+	in := map[uint64]bool{}
+	err := eachSum(test, func(_ int, sum uint64) { in[sum] = true })
+	if err != nil {
+		return nil, err
+	}
+	index := make([]int, 0, src.Len())
+	err = eachSum(src, func(i int, sum uint64) {
+		if !in[sum] {
+			index = append(index, i)
+		}
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(index) == src.Len():
+		return src, nil
+	case len(index) == 0:
+		return nil, ErrAllSeen
+	}
+	return Subset(src, index)
+}
+
+// ErrAllSeen says that a training set and a test set are the same.
+var ErrAllSeen = errors.New("every training example is in the test set too, so there is nothing to train on; give other examples for the test")
+
+func eachSum(src Source, visit func(i int, sum uint64)) error {
+	size := src.Spec().Size()
+	for b, err := range Sequential(src, 256) {
+		if err != nil {
+			return err
+		}
+		for i, at := range b.Index {
+			visit(at, SumOf(b.Pixels[i*size:(i+1)*size]))
+		}
+	}
+	return nil
+}
+
+// SumOf tells examples of other bytes apart: the first 8 bytes of their SHA-256.
+func SumOf(pixels []byte) uint64 {
+	sum := sha256.Sum256(pixels)
+	return binary.LittleEndian.Uint64(sum[:])
 }

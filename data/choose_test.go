@@ -1,6 +1,7 @@
 package data
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -46,8 +47,33 @@ func TestOnly(t *testing.T) {
 			t.Errorf("%v: %v", classes, err)
 		}
 	}
-	few, err := PerClass(src, 2, 3)
+	few, err := Part{PerClass: 2, Seed: 3}.Of(src)
 	if err != nil || few.Len() != 4 {
 		t.Errorf("two of each of two classes are %v, %v", few, err)
+	}
+}
+
+func TestUnseen(t *testing.T) {
+	test, err := Subset(lettered(20), []int{3, 4, 19})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Unseen(lettered(10), test)
+	if err != nil || got.Len() != 8 {
+		t.Fatalf("%d examples are left of ten, want 8: %v", got.Len(), err)
+	}
+	err = eachSum(got, func(i int, sum uint64) {
+		if sum == SumOf([]byte{3}) || sum == SumOf([]byte{4}) {
+			t.Errorf("example %d is in the test set", i)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Unseen(test, lettered(20)); !errors.Is(err, ErrAllSeen) {
+		t.Errorf("a training set within the test set: %v", err)
+	}
+	if same, err := Unseen(lettered(10), nil); err != nil || same.Len() != 10 {
+		t.Errorf("without a test set: %d, %v", same.Len(), err)
 	}
 }

@@ -126,6 +126,9 @@ func (s Spec) listFactors() string {
 	return "; its factors are " + strings.Join(names, ", ")
 }
 
+// ByFactor reports whether what is asked for is a factor, and not the label.
+func (t Target) ByFactor() bool { return len(t.columns) > 0 }
+
 // Width is the number of values of an answer: of classes, of labels, of numbers.
 func (t Target) Width() int { return len(t.Names) }
 

@@ -41,7 +41,7 @@ type Extraction struct {
 // Codes are those of all examples of a source, with what a task asks of them.
 type Codes struct {
 	eval.Features
-	// Sums tell examples of other bytes apart: the first 8 bytes of their SHA-256.
+	// Sums tell examples of other bytes apart: see data.SumOf.
 	Sums []uint64 // (N)
 }
 
@@ -96,9 +96,26 @@ func (e Extraction) key(src data.Source) (string, error) {
 
 // HashOf is a SHA-256 over all weights and buffers of an encoder.
 func HashOf(ps *graph.Params) string {
+	return hashOf(ps, func(*graph.Param) bool { return true })
+}
+
+// Pretrained reports whether the encoder has other weights than those that its seed
+// drew. Buffers do not count: the statistics of a batch norm move without learning.
+func Pretrained(task objectives.Task, ps *graph.Params) (bool, error) {
+	fresh, err := Untrained(task, task.Seed)
+	if err != nil {
+		return false, err
+	}
+	weight := func(p *graph.Param) bool { return !p.Buffer }
+	return hashOf(fresh, weight) != hashOf(ps, weight), nil
+}
+
+func hashOf(ps *graph.Params, counts func(p *graph.Param) bool) string {
 	var list []checkpoints.Array
 	for _, p := range ps.All() {
-		list = append(list, checkpoints.Array{Name: p.Path, Shape: p.Shape, F32: p.Data})
+		if counts(p) {
+			list = append(list, checkpoints.Array{Name: p.Path, Shape: p.Shape, F32: p.Data})
+		}
 	}
 	h := sha256.New()
 	if err := checkpoints.WriteSafetensors(h, list, nil); err != nil {
@@ -173,8 +190,7 @@ func (a *asked) add(b *data.Batch) {
 			a.e.Target.Values(a.targets[at*k:(at+1)*k], b, i)
 		}
 		if b.Pixels != nil {
-			sum := sha256.Sum256(b.Pixels[i*size : (i+1)*size])
-			copy(a.sums[8*at:8*at+8], sum[:])
+			binary.LittleEndian.PutUint64(a.sums[8*at:], data.SumOf(b.Pixels[i*size:(i+1)*size]))
 		}
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -18,51 +16,6 @@ import (
 	"x2vec/trainers/eval"
 )
 
-// A LabelCount says how many training labels are used: so many of each class, or a
-// share of each class; all where both are 0.
-type LabelCount struct {
-	PerClass int
-	Share    float64
-}
-
-// ParseLabelCount reads all, 10 or 5%.
-func ParseLabelCount(text string) (LabelCount, error) {
-	if text == "all" {
-		return LabelCount{}, nil
-	}
-	if digits, ok := strings.CutSuffix(text, "%"); ok {
-		if p, err := strconv.ParseFloat(digits, 64); err == nil && p > 0 && p <= 100 {
-			return LabelCount{Share: p / 100}, nil
-		}
-	} else if n, err := strconv.Atoi(text); err == nil && n > 0 {
-		return LabelCount{PerClass: n}, nil
-	}
-	return LabelCount{}, fmt.Errorf("is %q, want all, a number of labels of each class such as 10, or a share such as 5%%", text)
-}
-
-func (l LabelCount) String() string {
-	switch {
-	case l.PerClass > 0:
-		return strconv.Itoa(l.PerClass)
-	case l.Share > 0:
-		return strconv.FormatFloat(100*l.Share, 'g', -1, 64) + "%"
-	}
-	return "all"
-}
-
-// Draw gives the examples whose labels are used, by a seed: every class on its own, and
-// a smaller count is in a larger one. Where no class is asked for all are of one.
-func (l LabelCount) Draw(labels []int, seed uint64) []int {
-	count := func(members int) int { return members }
-	switch {
-	case l.PerClass > 0:
-		count = func(int) int { return l.PerClass }
-	case l.Share > 0:
-		count = data.ShareOf(l.Share)
-	}
-	return data.Drawn(labels, seed, count)
-}
-
 // ProbeOptions say how an encoder is probed.
 type ProbeOptions struct {
 	Tap       string
@@ -71,6 +24,7 @@ type ProbeOptions struct {
 	Labels    LabelCount
 	Seeds     int      // the protocol is gone through with seeds 0 to Seeds-1
 	KNN       eval.KNN // for classes
+	SGD       bool     // fit the linear model by gradient steps, as the papers do
 	Baselines bool     // raw pixels, PCA and an untrained net beside the encoder
 	Cache     string   // folder in which codes are kept
 	Say       func(format string, args ...any)
@@ -119,11 +73,10 @@ func Probe(ctx context.Context, task objectives.Task, ps *graph.Params, train, t
 	p := &prober{ProbeOptions: o, ctx: ctx, task: task, train: train, test: test}
 	r := &ProbeReport{Data: train.Spec().Name, Layer: o.Tap, Score: eval.ScoreName(o.Target.Kind), Classes: o.Target.Names,
 		Labels: o.Labels.String(), Seeds: o.Seeds, Before: HashOf(ps)}
-	fresh, err := Untrained(task, task.Seed)
-	if err != nil {
+	var err error
+	if r.Pretrained, err = Pretrained(task, ps); err != nil {
 		return nil, err
 	}
-	r.Pretrained = HashOf(fresh) != r.Before
 	p.r = r
 	if err := p.encoder(ps); err != nil {
 		return nil, err
@@ -170,7 +123,9 @@ func (p *prober) both(e Extraction) (train, test eval.Features, err error) {
 		return train, test, err
 	}
 	if p.clean == nil {
-		p.split(a, b)
+		if err := p.split(a, b); err != nil {
+			return train, test, err
+		}
 	}
 	if len(p.clean) == a.N() {
 		return a.Features, b.Features, nil
@@ -179,34 +134,46 @@ func (p *prober) both(e Extraction) (train, test eval.Features, err error) {
 }
 
 // split finds the examples that may be trained on, and draws those whose labels are.
-func (p *prober) split(train, test *Codes) {
-	in := map[uint64]bool{}
-	if p.task.Spec.Words == nil {
-		for _, s := range test.Sums {
-			in[s] = true
-		}
+func (p *prober) split(train, test *Codes) error {
+	var labels []int
+	if p.clean, labels = unseen(p.task, train, test); len(p.clean) == 0 {
+		return data.ErrAllSeen
 	}
-	p.clean = []int{}
-	labels := []int{}
-	for i, s := range train.Sums {
-		if in[s] {
-			p.r.Doubles++
-			continue
-		}
-		p.clean = append(p.clean, i)
-		if train.Labels != nil {
-			labels = append(labels, train.Labels[i])
-		} else {
-			labels = append(labels, 0)
-		}
-	}
+	p.r.Doubles = train.N() - len(p.clean)
 	for seed := range p.Seeds {
-		p.parts = append(p.parts, p.Labels.Draw(labels, uint64(seed)))
+		part := p.Labels.Part(uint64(seed)).Draw(labels)
+		if len(part) == 0 {
+			return errors.New("no training example has a label")
+		}
+		p.parts = append(p.parts, part)
 	}
 	p.r.Train, p.r.Test = len(p.parts[0]), test.N()
 	if test.Labels != nil {
 		p.r.Test = test.Features.Labelled().N()
 	}
+	return nil
+}
+
+// unseen are the training examples whose bytes are not in the test set, which may be
+// trained on, and the labels that they are drawn by: all one where no class is asked for.
+func unseen(task objectives.Task, train, test *Codes) (clean, labels []int) {
+	in := map[uint64]bool{}
+	if !task.Spec.Tokens() {
+		for _, s := range test.Sums {
+			in[s] = true
+		}
+	}
+	for i, s := range train.Sums {
+		if in[s] {
+			continue
+		}
+		label := 0
+		if train.Labels != nil {
+			label = train.Labels[i]
+		}
+		clean, labels = append(clean, i), append(labels, label)
+	}
+	return clean, labels
 }
 
 // use is the part of the training codes of a seed.
@@ -222,16 +189,30 @@ func (p *prober) linear(row *ProbeRow, train, test eval.Features, seed int) erro
 	if err := p.ctx.Err(); err != nil {
 		return context.Cause(p.ctx)
 	}
-	got, err := eval.Probe{Kind: p.Target.Kind, HeldOut: heldOut, Seed: uint64(seed)}.Run(p.use(train, seed), test)
+	got, err := p.probe(seed).Run(p.use(train, seed), test)
 	if err != nil {
 		return err
 	}
-	row.Scores, row.L2 = append(row.Scores, got.Score), append(row.L2, got.L2)
+	row.Scores = append(row.Scores, got.Score)
+	if p.SGD {
+		p.Say("%s, seed %d: linear %s %.4f", row.Name, seed, p.r.Score, got.Score)
+		return nil
+	}
+	row.L2 = append(row.L2, got.L2)
 	if !got.Converged {
 		row.Unconverged++
 	}
 	p.Say("%s, seed %d: linear %s %.4f, penalty %g", row.Name, seed, p.r.Score, got.Score, got.L2)
 	return nil
+}
+
+// probe is the linear model of a seed.
+func (o ProbeOptions) probe(seed int) eval.Probe {
+	p := eval.Probe{Kind: o.Target.Kind, HeldOut: heldOut, Seed: uint64(seed)}
+	if o.SGD {
+		p.SGD = &eval.PaperSGD
+	}
+	return p
 }
 
 func (p *prober) add(row ProbeRow) {
@@ -372,38 +353,6 @@ func (p *prober) untrained() error {
 	}
 	p.add(row)
 	return nil
-}
-
-// protocol says how the numbers were taken, in sentences.
-func (p *prober) protocol() []string {
-	counts := "all training labels"
-	switch {
-	case p.Labels.PerClass > 0 && p.Target.Kind == data.Class:
-		counts = fmt.Sprintf("%d training labels of each class, drawn by the seed", p.Labels.PerClass)
-	case p.Labels.PerClass > 0:
-		counts = fmt.Sprintf("%d labelled training examples, drawn by the seed", p.Labels.PerClass)
-	case p.Labels.Share > 0:
-		counts = fmt.Sprintf("%s of the training labels, of each class, drawn by the seed", p.Labels)
-	}
-	model := map[data.TargetKind]string{data.Class: "softmax regression", data.Labels: "a logistic regression for each label", data.Values: "ridge regression"}[p.Target.Kind]
-	list := []string{
-		fmt.Sprintf("encoder frozen, in evaluation mode; %s; test set of %d looked at once", counts, p.r.Test),
-		fmt.Sprintf("linear: %s by L-BFGS on codes standardised by all training codes; L2 chosen from 1 to 1e-6 (over the number of examples) on %.0f %% of the labelled ones, at most 10,000, then fitted to all of them", model, 100*heldOut),
-	}
-	if p.Target.Kind == data.Class {
-		votes := "one vote each"
-		if p.KNN.Temperature > 0 {
-			votes = fmt.Sprintf("votes weighted by exp(cosine/%g)", p.KNN.Temperature)
-		}
-		list = append(list, fmt.Sprintf("knn: %d nearest by %v, %s", p.KNN.K, p.KNN.Metric, votes))
-	}
-	if p.Seeds > 1 {
-		list = append(list, fmt.Sprintf("mean and 95 %% interval (Student's t) over %d seeds, which draw the labels, the part held out and the weights of the untrained net", p.Seeds))
-	}
-	if p.r.Doubles > 0 {
-		list = append(list, fmt.Sprintf("%d training examples left out, as the same bytes are in the test set", p.r.Doubles))
-	}
-	return list
 }
 
 // Check says what is wrong with the options.

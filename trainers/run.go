@@ -40,6 +40,10 @@ type Run struct {
 	// Environment is written into the log of the run: versions, processor, threads.
 	Environment map[string]any
 
+	// TestOnly has the evaluation after training take the test loss and the method's
+	// own scores alone.
+	TestOnly bool
+
 	store   *checkpoints.Store
 	metrics *runlog.Writer
 	saved   int           // step of the last checkpoint, -1 before it
@@ -175,7 +179,7 @@ func (r *Run) train(ctx context.Context) error {
 // finish evaluates everything and writes the report.
 func (r *Run) finish(ctx context.Context) error {
 	if !r.full {
-		if err := r.evaluate(ctx, true); err != nil {
+		if err := r.evaluate(ctx, !r.TestOnly); err != nil {
 			return err
 		}
 		r.full = true

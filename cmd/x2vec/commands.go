@@ -14,6 +14,7 @@ func commands() []*cobra.Command {
 		embedCommand(),
 		probeCommand(),
 		finetuneCommand(),
+		transferCommand(),
 		neighborsCommand(),
 		analogyCommand(),
 		fillCommand(),

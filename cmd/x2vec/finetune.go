@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -91,6 +92,18 @@ func (o *finetuneFlags) run(c *cobra.Command, from string) error {
 	if err != nil {
 		return faults(err)
 	}
+	if o.task == "" && !slices.ContainsFunc(o.sets, func(s string) bool { return strings.HasPrefix(s, "train.batch=") }) {
+		train, _, err := f.OpenData(nil)
+		if err != nil {
+			return err
+		}
+		if n := train.Len(); n < f.Train.Batch { // a small task of one's own needs no run file either
+			sets = append(sets, fmt.Sprintf("train.batch=%d", n))
+			if f, err = job.Parse(file, text, sets); err != nil {
+				return faults(err)
+			}
+		}
+	}
 	if o.print {
 		fmt.Fprint(c.OutOrStdout(), f)
 		return nil
@@ -170,14 +183,14 @@ func (o *finetuneFlags) resolve(from string) (file string, text []byte, sets []s
 		}
 		sets = append(more, sets...)
 	}
+	f, err := job.Parse(file, text, sets)
+	if err != nil && f == nil {
+		return file, nil, nil, faults(err)
+	}
 	if kept != nil {
-		f, err := job.Parse(file, text, sets)
-		if err != nil && f == nil {
-			return file, nil, nil, faults(err)
-		}
 		sets = kept.FinetuneSets(f, sets)
 	}
-	return file, text, sets, nil
+	return file, text, f.UnseenSets(sets), nil
 }
 
 // quoted is a list of texts as TOML has it.

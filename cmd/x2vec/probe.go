@@ -77,6 +77,7 @@ Labels are counted for each class: --labels 10 uses ten of each, drawn by the se
 	f.IntVar(&o.o.Seeds, "seeds", 3, "times to go through the protocol, with other draws each")
 	f.IntVar(&o.o.KNN.K, "knn-k", 20, "neighbours that vote")
 	f.Float64Var(&o.o.KNN.Temperature, "knn-temperature", 0.07, "by which votes are weighted, exp(cosine/T); 0 = one vote each")
+	f.BoolVar(&o.o.SGD, "sgd", false, "fit the linear model by 90 epochs of SGD without a penalty, as papers on pictures do")
 	f.BoolVar(&o.alone, "alone", false, "leave out the baselines")
 	f.IntVar(&o.step, "step", job.Newest, "of the checkpoint (default: the newest)")
 	f.BoolVar(&o.json, "json", false, "print JSON")
@@ -110,13 +111,25 @@ func (o *probeFlags) run(c *cobra.Command, folder string) error {
 		return err
 	}
 	result := probeResult{Run: folder, Step: kept.Step, ProbeReport: r}
-	if err := saveResult(folder, fmt.Sprintf("probe %s %s %s", train.Spec().Name, o.o.Tap, o.labels), result); err != nil {
+	if err := saveResult(folder, o.name(train.Spec().Name), result); err != nil {
 		return err
 	}
 	if o.json {
 		return json.NewEncoder(c.OutOrStdout()).Encode(result)
 	}
 	return result.print(c.OutOrStdout())
+}
+
+// name is that of the file in which the result is kept.
+func (o *probeFlags) name(set string) string {
+	name := fmt.Sprintf("probe %s %s %s", set, o.o.Tap, o.labels)
+	if o.o.SGD {
+		name += " sgd"
+	}
+	if o.o.Target.Kind != data.Class || len(o.factors) > 0 {
+		name += fmt.Sprintf(" %s %s", o.o.Target.Kind, strings.Join(o.factors, " "))
+	}
+	return strings.TrimSpace(name)
 }
 
 // open gives the encoder of a run and both sets of data that it is judged by.
@@ -144,7 +157,12 @@ func saveResult(folder, name string, v any) error {
 	if err != nil {
 		return err
 	}
-	file := strings.Map(func(r rune) rune {
+	return trainers.KeepTransfer(folder, plainName(name)+".json", append(b, '\n'))
+}
+
+// plainName makes a name in words one of a file.
+func plainName(name string) string {
+	return strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.':
 			return r
@@ -153,7 +171,6 @@ func saveResult(folder, name string, v any) error {
 		}
 		return '-'
 	}, name)
-	return trainers.KeepTransfer(folder, file+".json", append(b, '\n'))
 }
 
 // probeResult is what --json prints and the run's folder keeps.

@@ -38,9 +38,10 @@ type Options struct {
 	OnDamaged string         // folder: refuse (default), skip, or keep (an error when it is read)
 	TestShare float64        // folder without split subfolders: the part that is test, 0 = 0.1; text: the end that is test, 0 = none
 
-	Labels   string   // folder: file of labels, in it or by its path, in place of folders of classes
-	Classes  []string // the classes to keep, in this order; empty = all
-	PerClass int      // training examples of each class, drawn by Seed; 0 = all
+	Labels  string    // folder: file of labels, in it or by its path, in place of folders of classes
+	Classes []string  // the classes to keep, in this order; empty = all
+	Part    data.Part // of the training examples; zero = all
+	Unseen  bool      // OpenSplits leaves out training examples whose bytes are in the test set
 
 	Words     string // text: one of text.Modes; empty = words
 	Tokenizer string // text: a tokenizer.json, for tokens in place of words; empty = words
@@ -128,8 +129,13 @@ func (o Options) Check() error {
 	if o.Limit < 0 {
 		faults.add("limit: is %d, want 0 (all) or more", o.Limit)
 	}
-	if o.PerClass < 0 {
-		faults.add("per class: is %d, want 0 (all) or more", o.PerClass)
+	if o.Part.PerClass < 0 {
+		faults.add("per class: is %d, want 0 (all) or more", o.Part.PerClass)
+	}
+	if s := o.Part.Share; !(s >= 0 && s <= 1) {
+		faults.add("share: is %g, want 0 (all) to 1", s)
+	} else if s > 0 && o.Part.PerClass > 0 {
+		faults.add("share: is %g and per_class %d; want one of them", s, o.Part.PerClass)
 	}
 	if o.Labels != "" && o.Name != "folder" {
 		faults.add("labels: is %q, but only a folder of pictures takes a file of labels", o.Labels)
@@ -213,11 +219,19 @@ func Open(o Options) (data.Source, error) {
 	if err == nil && len(o.Classes) > 0 {
 		src, err = data.Only(src, o.Classes)
 	}
-	if err == nil && o.PerClass > 0 && o.Split == "train" {
-		src, err = data.PerClass(src, o.PerClass, o.Seed)
-	}
 	if err != nil {
 		return nil, err
+	}
+	return o.some(src)
+}
+
+// some is as much of a split as is asked for.
+func (o Options) some(src data.Source) (data.Source, error) {
+	if o.Split == "train" {
+		var err error
+		if src, err = o.Part.Of(src); err != nil {
+			return nil, err
+		}
 	}
 	return data.Limit(src, o.Limit, o.Seed)
 }
@@ -237,8 +251,21 @@ func (o Options) find() (k opener, where string, err error) {
 func OpenSplits(o, forTest Options) (train, test data.Source, trainErr, testErr error) {
 	o, forTest = o.withDefaults(), forTest.withDefaults()
 	if !slices.Contains(texts, o.Name) || o.TestShare == 0 || o.Check() != nil {
-		train, trainErr = Open(o)
+		whole := o
+		if o.Unseen { // what is left out is not drawn
+			whole.Part, whole.Limit = data.Part{}, 0
+		}
+		train, trainErr = Open(whole)
 		test, testErr = Open(forTest)
+		if o.Unseen && trainErr == nil && testErr == nil {
+			n := train.Len()
+			if train, trainErr = data.Unseen(train, test); trainErr == nil && train.Len() < n {
+				o.warn("%d training examples are left out, as the same bytes are in the test set", n-train.Len())
+			}
+		}
+		if o.Unseen && trainErr == nil {
+			train, trainErr = o.some(train)
+		}
 		return train, test, trainErr, testErr
 	}
 	_, where, err := o.find()

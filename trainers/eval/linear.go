@@ -173,7 +173,7 @@ func newRegression(x Features, kind data.TargetKind, k int, l2 float64) *regress
 	r := &regression{x: x, kind: kind, k: k, l2: l2,
 		w: make([]float32, k*x.D), b: make([]float32, k),
 		loss: make([]float64, chunks), dw: make([]float32, chunks*k*x.D), db: make([]float32, chunks*k)}
-	if kind == data.Values {
+	if kind == data.Values && x.T > 0 {
 		r.units = unitsOf(x)
 	}
 	return r

@@ -18,6 +18,9 @@ type Probe struct {
 	Kind    data.TargetKind
 	HeldOut float64 // share of the training codes of each class, at most maxHeldOut in all
 	Seed    uint64  // of the part that is held out
+	// SGD fits by stochastic gradient descent without a penalty, so that nothing is held
+	// out; nil = by L-BFGS with one. Its Kind and Seed are those of the probe.
+	SGD *SGD
 }
 
 // The grid of strengths, from strong to weak: L2 over the number of codes.
@@ -100,6 +103,11 @@ func (o Probe) Fit(train Features, k int) (*LinearMap, error) {
 }
 
 func (o Probe) fit(train Features, classes int, r *Probed) (*LinearMap, error) {
+	if o.SGD != nil {
+		by := *o.SGD
+		by.Kind, by.Seed, by.Classes = o.Kind, o.Seed, classes
+		return by.Fit(train)
+	}
 	r.L2 = defaultStrength
 	start, err := o.choose(train, r)
 	if err != nil {

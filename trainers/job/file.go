@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"x2vec/data"
 	"x2vec/data/readers"
 	"x2vec/data/transforms"
 	"x2vec/graph/nets"
@@ -61,7 +62,11 @@ type Data struct {
 
 	Labels   string   `toml:"labels"`    // folder: file of labels (file, label and split; csv or tsv)
 	Classes  []string `toml:"classes"`   // to keep, in this order; empty: all
-	PerClass int      `toml:"per_class"` // training examples of each class, drawn by Seed; 0 = all
+	PerClass int      `toml:"per_class"` // training examples of each class; 0 = all
+	Share    float64  `toml:"share"`     // of the training examples of each class; 0 = all
+
+	LabelSeed uint64 `toml:"label_seed"` // by which per_class and share are drawn
+	Unseen    bool   `toml:"unseen"`     // leave out training examples whose bytes are in the test set
 
 	Words     string `toml:"words"`     // text: how it is split: text8, words or whitespace
 	MinCount  int    `toml:"min_count"` // text: words that occur less often are left out
@@ -77,7 +82,7 @@ var normalizations = []string{"unit", "signed", "centred", "standard"}
 
 // dataKeys lists the settings that a source takes.
 func dataKeys(name string) []string {
-	keys := []string{"source", "seed", "limit", "test_limit", "normalize", "size", "classes", "per_class"}
+	keys := []string{"source", "seed", "limit", "test_limit", "normalize", "size", "classes", "per_class", "share", "label_seed", "unseen"}
 	for _, k := range readers.Kinds() {
 		if k.Name == name && k.Files {
 			keys = append(keys, "path")
@@ -85,7 +90,9 @@ func dataKeys(name string) []string {
 	}
 	switch name {
 	case "text", "builtin-text":
-		keys = slices.DeleteFunc(keys, func(k string) bool { return slices.Contains([]string{"normalize", "size", "classes", "per_class"}, k) })
+		keys = slices.DeleteFunc(keys, func(k string) bool {
+			return slices.Contains([]string{"normalize", "size", "classes", "per_class", "share", "label_seed", "unseen"}, k)
+		})
 		keys = append(keys, "words", "tokenizer", "min_count", "max_words", "unknown", "length", "test_share")
 	case "emnist":
 		keys = append(keys, "variant", "as_stored")
@@ -107,7 +114,7 @@ func (d Data) options(split string, warn func(string)) readers.Options {
 	o := readers.Options{Name: d.Source, Path: d.Path, Split: split, Limit: d.Limit, Seed: d.Seed,
 		Variant: d.Variant, AsStored: d.AsStored, Size: d.Size, Channels: d.Channels, Count: d.Count,
 		Resize: transforms.Fit(d.Resize), OnDamaged: d.Damaged, TestShare: d.TestShare,
-		Labels: d.Labels, Classes: d.Classes, PerClass: d.PerClass,
+		Labels: d.Labels, Classes: d.Classes, Part: data.Part{PerClass: d.PerClass, Share: d.Share, Seed: d.LabelSeed}, Unseen: d.Unseen,
 		Words: d.Words, MinCount: d.MinCount, MaxWords: d.MaxWords, Unknown: d.Unknown, Tokenizer: d.Tokenizer, Length: d.Length, Warn: warn}
 	if split == "test" {
 		o.Limit, o.Count = d.TestLimit, 0

@@ -40,7 +40,7 @@ func TestFaults(t *testing.T) {
 			"job.toml:3: optimizer.betas: no such key; optimizer takes accumulate, clip_norm, dampening, decay_gains, ema, ema_warmup, lr, momentum, nesterov, type, weight_decay",
 		}},
 		{"a key of another source", "[data]\nsource = \"mnist\"\ncount = 32", nil, []string{
-			"job.toml:3: data.count: no such key; data takes classes, limit, normalize, path, per_class, seed, size, source, test_limit",
+			"job.toml:3: data.count: no such key; data takes classes, label_seed, limit, normalize, path, per_class, seed, share, size, source, test_limit, unseen",
 		}},
 		{"unknown types", "[encoder]\ntype = \"mpl\"\nwidth = 3\n[objective]\ntype = \"autoencode\"\n[optimizer]\ntype = 3\n[data]\nsource = \"mnits\"", nil, []string{
 			"job.toml:2: encoder.type: is \"mpl\", want one of " + strings.Join(nets.Names(), ", ") + "; did you mean \"mlp\"?",

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"x2vec/checkpoints"
+	"x2vec/data"
+	"x2vec/data/readers"
 	"x2vec/objectives"
 	"x2vec/trainers"
 )
@@ -124,7 +126,9 @@ func (k *Kept) FinetuneText(task []byte) []byte {
 		write(&b, k.section("encoder"))
 	}
 	if _, own := s.values["data"]; !own {
-		write(&b, k.section("data"))
+		d := k.section("data") // its default of unseen is not that of a task
+		d.fields = slices.DeleteFunc(d.fields, func(f field) bool { return f.name == "unseen" })
+		write(&b, d)
 	}
 	return []byte(b.String())
 }
@@ -138,14 +142,9 @@ func (k *Kept) section(name string) section {
 // a kept run: where it begins, and of other data than the run's the size of pictures and
 // how bytes become numbers. They leave alone what the file or sets say.
 func (k *Kept) FinetuneSets(f *File, sets []string) []string {
-	said := func(key string) bool {
-		section, name, _ := strings.Cut(key, ".")
-		_, own := f.src.table(section)[name]
-		return own || slices.ContainsFunc(sets, func(s string) bool { return strings.HasPrefix(s, key+"=") })
-	}
 	var more []string
 	add := func(key, value string) {
-		if !said(key) {
+		if !f.said(key, sets) {
 			more = append(more, key+"="+value)
 		}
 	}
@@ -153,7 +152,14 @@ func (k *Kept) FinetuneSets(f *File, sets []string) []string {
 	if f.Data.Normalize != k.File.Data.Normalize {
 		add("data.normalize", quote(k.File.Data.Normalize))
 	}
+	// Test examples that a run held back by chance are held back here too.
 	keys := dataKeys(f.Data.Source)
+	if seed := k.File.Data.Seed; seed != f.Data.Seed {
+		add("data.seed", fmt.Sprint(seed))
+	}
+	if share := k.File.Data.TestShare; f.Data.Source == k.File.Data.Source && share != f.Data.TestShare && slices.Contains(keys, "test_share") {
+		add("data.test_share", fmt.Sprint(share))
+	}
 	if shape := k.Task.Spec.Shape; len(shape) == 3 && f.Data.Source != k.File.Data.Source {
 		if slices.Contains(keys, "size") {
 			add("data.size", fmt.Sprint(shape[1]))
@@ -163,4 +169,47 @@ func (k *Kept) FinetuneSets(f *File, sets []string) []string {
 		}
 	}
 	return append(more, sets...)
+}
+
+// UnseenSets is sets with one more, by which training examples are left out that are in
+// the test set, where the data can be looked at so and nothing is said of it.
+func (f *File) UnseenSets(sets []string) []string {
+	if !slices.Contains(dataKeys(f.Data.Source), "unseen") || f.said("data.unseen", sets) {
+		return sets
+	}
+	return append([]string{"data.unseen=true"}, sets...)
+}
+
+// said reports whether a setting stands in the file or in sets.
+func (f *File) said(key string, sets []string) bool {
+	section, name, _ := strings.Cut(key, ".")
+	_, own := f.src.table(section)[name]
+	return own || slices.ContainsFunc(sets, func(s string) bool { return strings.HasPrefix(s, key+"=") })
+}
+
+// varied are the settings in which the trainings of one comparison differ, and those
+// that change nothing of what comes out.
+var varied = []string{"seed", "data.path", "data.label_seed", "data.per_class", "data.share", "finetune.from",
+	"train.workers", "train.prefetch", "log.", "eval.", "checkpoint."}
+
+// Recipe is every setting that the trainings of one comparison share, one a line.
+func (f *File) Recipe() string {
+	var b strings.Builder
+	literals := f.literals()
+	for _, key := range f.keys() {
+		if !slices.ContainsFunc(varied, func(v string) bool { return key == v || strings.HasSuffix(v, ".") && strings.HasPrefix(key, v) }) {
+			fmt.Fprintf(&b, "%s = %s\n", key, literals[key])
+		}
+	}
+	return b.String()
+}
+
+// OpenData opens the examples of the file; test is nil where there are none for testing.
+// warn is told what is accepted but should be known; nil = nobody.
+func (f *File) OpenData(warn func(string)) (train, test data.Source, err error) {
+	train, test, err, missing := readers.OpenSplits(f.Data.options("train", warn), f.Data.options("test", warn))
+	if errors.Is(missing, fs.ErrNotExist) {
+		return train, nil, err
+	}
+	return train, test, errors.Join(err, missing)
 }

@@ -120,16 +120,21 @@ func (k *Kept) Open(from, split string, warn func(string)) (data.Source, error) 
 	if err != nil {
 		return nil, err
 	}
+	return src, k.Takes(src)
+}
+
+// Takes says why the encoder cannot take the examples of a source; nil where it can.
+func (k *Kept) Takes(src data.Source) error {
 	want, have := k.Task.Spec, src.Spec()
 	switch {
 	case !slices.Equal(want.Shape, have.Shape):
-		return nil, fmt.Errorf("the encoder of %s takes examples of %v, and those of %s are %v", k.Folder, want.Shape, have.Name, have.Shape)
+		return fmt.Errorf("the encoder of %s takes examples of %v, and those of %s are %v", k.Folder, want.Shape, have.Name, have.Shape)
 	case (want.Words != nil) != (have.Words != nil):
-		return nil, fmt.Errorf("the encoder of %s and the examples of %s: one is of words, the other is not", k.Folder, have.Name)
+		return fmt.Errorf("the encoder of %s and the examples of %s: one is of words, the other is not", k.Folder, have.Name)
 	case want.Words != nil && !slices.Equal(want.Words.Words, have.Words.Words):
-		return nil, fmt.Errorf("the vocabulary of %s is not that of %s, and so its words have other numbers", have.Name, k.Folder)
+		return fmt.Errorf("the vocabulary of %s is not that of %s, and so its words have other numbers", have.Name, k.Folder)
 	}
-	return src, nil
+	return nil
 }
 
 // redirect makes o open other data than the run's, pictures in the run's size.

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/sirupsen/logrus"
+
+	"x2vec/checkpoints"
+	"x2vec/trainers"
+	"x2vec/trainers/job"
+)
+
+// cells are the finished numbers of a transfer, each in a file of its own.
+type cells struct {
+	folder string
+	key    string
+	lock   *checkpoints.Lock
+	n      int // that are there
+}
+
+// keptCell is one of these files.
+type keptCell struct {
+	Key string `json:"key"` // of all that the number depends on besides
+	trainers.Cell
+}
+
+// openCells opens a folder of them, and makes it where it is not there.
+func openCells(folder, key string) (*cells, error) {
+	dir := filepath.Join(folder, "cells")
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, err
+	}
+	lock, err := checkpoints.Acquire(folder)
+	if err != nil {
+		return nil, err
+	}
+	return &cells{folder: dir, key: key, lock: lock}, nil
+}
+
+func (b *cells) close() error { return b.lock.Release() }
+
+// cellName names the file or the folder of a cell.
+func cellName(c trainers.Cell) string {
+	return plainName(fmt.Sprintf("%s-%s-seed-%d", c.Method, c.Labels, c.Seed))
+}
+
+// get gives a cell that was finished. One of other settings, in a folder that was given
+// by hand, does not count.
+func (b *cells) get(c trainers.Cell) (trainers.Cell, bool) {
+	var k keptCell
+	text, err := os.ReadFile(filepath.Join(b.folder, cellName(c)+".json"))
+	if err != nil || json.Unmarshal(text, &k) != nil || k.Key != b.key || k.Examples != c.Examples {
+		return c, false
+	}
+	b.n++
+	return k.Cell, true
+}
+
+func (b *cells) put(c trainers.Cell) error {
+	text, err := json.Marshal(keptCell{b.key, c})
+	if err != nil {
+		return err
+	}
+	b.n++
+	return checkpoints.WriteFile(filepath.Join(b.folder, cellName(c)+".json"), append(text, '\n'))
+}
+
+// trainings are the runs of finetune and scratch.
+type trainings struct {
+	console *console
+	folder  string // each has a folder in it
+	keep    bool   // of their folders
+	file    string // the run file: its name, its text, and what is laid over it
+	text    []byte
+	sets    []string
+	batch   int
+	told    bool // what was loaded
+}
+
+// run trains a cell, or goes on with it, and gives its accuracy on the test set.
+func (t *trainings) run(ctx context.Context, c trainers.Cell) (float64, error) {
+	sets := append([]string{}, t.sets...)
+	sets = append(sets, fmt.Sprintf("seed=%d", c.Seed), fmt.Sprintf("data.label_seed=%d", c.Seed), fmt.Sprintf("data.per_class=%d", c.Count.PerClass),
+		fmt.Sprintf("data.share=%g", c.Count.Share), fmt.Sprintf("train.batch=%d", min(t.batch, c.Examples)), "eval.every=0")
+	if c.Method == trainers.ByScratch {
+		sets = append(sets, fromScratch...)
+	}
+	f, err := job.Parse(t.file, t.text, sets)
+	if err != nil {
+		return 0, err
+	}
+	folder := filepath.Join(t.folder, cellName(c))
+	score, err := t.train(ctx, f, folder)
+	if err != nil || t.keep {
+		return score, err
+	}
+	return score, os.RemoveAll(folder)
+}
+
+func (t *trainings) train(ctx context.Context, f *job.File, folder string) (score float64, err error) {
+	quiet := logrus.New() // the numbers are told, not each run's steps
+	quiet.Out = io.Discard
+	run, done, err := f.Begin(folder, job.Auto, "x2vec "+version+revision(), quiet)
+	defer func() { err = errors.Join(err, done()) }()
+	switch {
+	case errors.Is(err, job.ErrComplete): // stopped just before its number was kept
+		return testAccuracy(folder)
+	case err != nil:
+		return 0, err
+	}
+	if l := run.Finetune; l != nil && l.Loaded != nil && !t.told {
+		t.console.log.Info(l.Loaded)
+		t.told = true
+	}
+	run.TestOnly, run.Progress = true, t.console.progress
+	if err := run.Do(ctx); err != nil {
+		return 0, err
+	}
+	return testAccuracy(folder)
+}
+
+// testAccuracy is that of the last evaluation of a run.
+func testAccuracy(folder string) (float64, error) {
+	figures, err := lastFigures(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, fmt.Errorf("%s: holds no evaluation", folder)
+	}
+	if err != nil {
+		return 0, err
+	}
+	for _, f := range figures {
+		if f.Name == "test accuracy" {
+			return float64(f.Value), nil
+		}
+	}
+	return 0, badRequest(errors.New("the task gives no test accuracy; want objective.type = \"classify\" and examples for testing"))
+}
