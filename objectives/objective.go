@@ -217,7 +217,7 @@ type Illustrated interface {
 // the symbols before each place; the code is tapped as "encoder/code", (B, D).
 func Encode(t Task, s *graph.Scope) *G.Node {
 	if e, ok := t.Encoder.(nets.Worded); ok && t.Spec.Words != nil {
-		return e.EncodeWords(s.In("encoder"), s.Ints("x", t.Batch, t.Spec.Size()), t.Spec.Words.Len())
+		return e.EncodeWords(s.In("encoder"), s.Ints("x", t.Batch, t.Spec.Size()), t.Spec.Words)
 	}
 	if e, ok := t.Encoder.(nets.Autoregressive); ok {
 		return e.States(s.In("encoder"), s.Ints("before", t.Batch, t.Places()), t.Symbols())

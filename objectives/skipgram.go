@@ -18,37 +18,42 @@ import (
 
 func init() {
 	Register("skipgram", func() Objective {
-		return &Skipgram{Loss: "negative-sampling", Window: 5, Negatives: 5, Subsample: 1e-3, Power: 0.75, Block: 32, Shared: 64}
+		return &Skipgram{Loss: "negative-sampling", Window: 5, Negatives: 5, Subsample: 1e-3, Power: 0.75, Block: 32, Shared: 64, Most: 32}
 	})
 }
 
-// Skipgram asks of the vector of a word which words stand near it in a text: by
-// negative sampling (Mikolov et al. 2013, arXiv:1310.4546, eq. 4), with a window
-// of random reach, frequent words left out now and then, and negatives drawn from
-// a power of the words' frequencies.
+// Skipgram asks of the vector of a word which words stand near it in a text, with a
+// window of random reach, frequent words left out now and then (Mikolov et al. 2013,
+// arXiv:1310.4546). A run of words is an example. How an answer is scored is Loss:
 //
-// A run of words is an example. The negatives are shared by Block centers that
-// follow each other, each counted Negatives/Shared times for every pair, so that
-// the work is matrix products (Ji et al. 2016, arXiv:1604.04661).
+//	negative-sampling     the pair against others, whose words are drawn from a power of
+//	                      the words' frequencies (eq. 4)
+//	hierarchical-softmax  log p(context | center) by a path down a Huffman tree (eq. 3)
+//	softmax               log p(context | center) over the whole vocabulary (eq. 2), for
+//	                      small ones
 //
-// That loss is the sum over the pairs of a batch and not their mean, so that the
+// The negatives are shared by Block centers that follow each other, each counted
+// Negatives/Shared times for every pair, so that the work is matrix products (Ji et
+// al. 2016, arXiv:1604.04661).
+//
+// The first two are the sum over the pairs of a batch and not their mean, so that the
 // learning rate is that of one pair, as in word2vec. All pairs of a batch move the
 // vectors at once, though: with so few different words that each comes many times
 // in a batch, these steps overshoot, and shorter runs or a lower rate are needed.
-// At 0.025 batches of 512 words are sound for a usual text. With Loss "softmax" it is
-// the mean over pairs of −log p(context | center) over the whole vocabulary
-// (Mikolov et al. 2013, eq. 2), for small ones.
+// At 0.025 batches of 512 words are sound for a usual text. The nodes of a tree, which
+// most pairs pass, are held by Most. With softmax the loss is the mean over pairs.
 //
-// The vectors are encoder/weight, those of the words as contexts head/weight, both
-// (V, D).
+// The vectors are encoder/weight (see nets.Embedding), those of the words as contexts,
+// or of the nodes, head/weight, (V, D) or (V-1, D).
 type Skipgram struct {
-	Loss      string  `toml:"loss"`      // negative-sampling or softmax
+	Loss      string  `toml:"loss"`      // negative-sampling, hierarchical-softmax or softmax
 	Window    int     `toml:"window"`    // the largest distance of a context; the reach of a center is drawn from 1 to Window
 	Negatives float32 `toml:"negatives"` // per pair
 	Subsample float64 `toml:"subsample"` // share of the text from which on a word is left out at times; 0 = never
 	Power     float64 `toml:"power"`     // of the frequencies, for negatives; 0 to 1
-	Block     int     `toml:"block"`     // centers that share negatives
+	Block     int     `toml:"block"`     // centers that are taken together, and share negatives
 	Shared    int     `toml:"shared"`    // negatives that they share
+	Most      float32 `toml:"most"`      // pairs of a batch that a node of the tree moves for, at most; 0 = for all
 	// CBOW turns the task round: the mean of the words of a window is asked for the word
 	// in its middle (continuous bag of words; Mikolov et al. 2013, arXiv:1301.3781,
 	// section 3.1). Rates are those of gensim's and word2vec's: 0.05 to begin with.
@@ -57,6 +62,7 @@ type Skipgram struct {
 	once  sync.Once // the vocabulary of a run is one
 	keep  []float32 // chance to stay, by word
 	noise *draw.Alias
+	tree  *ops.Tree
 }
 
 // Bounds of what a run file can ask for.
@@ -68,6 +74,7 @@ const (
 
 const (
 	negativeSampling = "negative-sampling"
+	treeSoftmax      = "hierarchical-softmax"
 	fullSoftmax      = "softmax"
 )
 
@@ -75,11 +82,11 @@ const (
 func (o *Skipgram) Check(t Task) error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if o.Loss != negativeSampling && o.Loss != fullSoftmax {
-		bad("loss: is %q, want %s or %s", o.Loss, negativeSampling, fullSoftmax)
+	if o.Loss != negativeSampling && o.Loss != treeSoftmax && o.Loss != fullSoftmax {
+		bad("loss: is %q, want %s, %s or %s", o.Loss, negativeSampling, treeSoftmax, fullSoftmax)
 	}
 	if o.CBOW && o.Loss == fullSoftmax {
-		bad("cbow: is true, but cbow learns by %s only", negativeSampling)
+		bad("cbow: is true, but cbow learns by %s or %s only", negativeSampling, treeSoftmax)
 	}
 	if o.Window < 1 || o.Window > maxReach {
 		bad("window: is %d, want 1 to %d words", o.Window, maxReach)
@@ -98,6 +105,12 @@ func (o *Skipgram) Check(t Task) error {
 	}
 	if o.Shared < 1 || o.Shared > maxShared {
 		bad("shared: is %d, want 1 to %d", o.Shared, maxShared)
+	}
+	if !(o.Most >= 0) {
+		bad("most: is %v, want 0 (no bound) or more", o.Most)
+	}
+	if e, ok := t.Encoder.(*nets.Embedding); ok && e.MaxN > 0 && o.Loss == fullSoftmax {
+		bad("encoder.max_n: is %d, but words are made of parts with %s or %s only", e.MaxN, negativeSampling, treeSoftmax)
 	}
 	if t.Spec.Words == nil {
 		bad("skipgram learns from text, and an example of %s has shape %v", t.Spec.Name, t.Spec.Shape)
@@ -131,6 +144,9 @@ func (o *Skipgram) tables(v *data.Vocabulary) {
 			weights[i] = math.Pow(float64(n), o.Power)
 		}
 		o.noise = draw.NewAlias(weights)
+		if o.Loss == treeSoftmax {
+			o.tree = ops.NewHuffman(v.Counts)
+		}
 	})
 }
 
@@ -175,6 +191,9 @@ func (o *Skipgram) Prepare(t Task, b *data.Batch, into *graph.Feed) error {
 		for j := end; j < (i+1)*size; j++ {
 			into.I["words"][j], into.I["reach"][j] = -1, 0
 		}
+		if o.Loss == treeSoftmax {
+			continue
+		}
 		per := o.blocks(t) * o.Shared
 		shared := into.I["negatives"][i*per : (i+1)*per]
 		used := (len(words) + o.Block - 1) / o.Block * o.Shared
@@ -205,22 +224,33 @@ func expand(words, reach, centers, contexts []int) {
 
 // Build implements Objective.
 func (o *Skipgram) Build(t Task, s *graph.Scope) *G.Node {
-	enc, v, size := t.Encoder.(nets.Lexical), t.Spec.Words.Len(), t.Spec.Size()
+	v, size := t.Spec.Words, t.Spec.Size()
+	enc, ok := t.Encoder.(nets.Lexical)
+	if !ok {
+		s.Fail("%T has no word vectors", t.Encoder)
+	}
+	o.tables(v)
 	if !s.Training() {
 		enc.EncodeWords(s.In("encoder"), s.Ints("clean", t.Batch, size), v) // (B, D)
 	}
-	in := enc.Vectors(s.In("encoder"), v)                                        // (V, D)
-	out := s.In("head").Param("weight", graph.Constant(0), v, enc.CodeSize(nil)) // (V, D)
+	in, bags := enc.Vectors(s.In("encoder"), v) // (V, D), or more rows with bags
+	d := in.Shape()[1]
+	head := func(rows int) *G.Node { return s.In(headScope).Param("weight", graph.Constant(0), rows, d) }
 	if o.Loss == fullSoftmax {
-		centers := s.Ints("centers", t.Batch, o.pairs(t))   // (B, P)
-		contexts := s.Ints("contexts", t.Batch, o.pairs(t)) // (B, P)
-		return WordSoftmax(s, in, out, centers, contexts)   // ()
+		centers := s.Ints("centers", t.Batch, o.pairs(t))           // (B, P)
+		contexts := s.Ints("contexts", t.Batch, o.pairs(t))         // (B, P)
+		return WordSoftmax(s, in, head(v.Len()), centers, contexts) // ()
 	}
-	words := s.Ints("words", t.Batch, size)                         // (B, T)
-	reach := s.Ints("reach", t.Batch, size)                         // (B, T)
+	words := s.Ints("words", t.Batch, size) // (B, T)
+	reach := s.Ints("reach", t.Batch, size) // (B, T)
+	pairs := ops.Windows{Block: o.Block, Window: o.Window, CBOW: o.CBOW, Bags: bags}
+	if o.Loss == treeSoftmax {
+		k := &ops.HierarchicalSoftmax{Windows: pairs, Tree: o.tree, Most: o.Most}
+		return s.Apply(k, in, head(v.Len()-1), words, reach) // ()
+	}
 	negatives := s.Ints("negatives", t.Batch*o.blocks(t), o.Shared) // (B·⌈T/Block⌉, N)
-	k := &ops.NegativeSampling{Block: o.Block, Window: o.Window, K: o.Negatives, CBOW: o.CBOW}
-	return s.Apply(k, in, out, words, reach, negatives) // ()
+	k := &ops.NegativeSampling{Windows: pairs, K: o.Negatives}
+	return s.Apply(k, in, head(v.Len()), words, reach, negatives) // ()
 }
 
 // WordSoftmax is the mean over pairs (B, P) of −log p(context | center), where p is

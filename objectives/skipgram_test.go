@@ -54,28 +54,33 @@ func TestSkipgram(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		change     func(o *objectives.Skipgram)
+		maxN       int
 		rate       float32
 		length, nb int
 	}{
-		"negative sampling": {func(o *objectives.Skipgram) { o.Subsample, o.Shared = 0.02, 8 }, 0.002, 24, 12},
-		"cbow":              {func(o *objectives.Skipgram) { o.CBOW, o.Subsample, o.Shared = true, 0.02, 8 }, 0.05, 24, 12},
-		"softmax":           {func(o *objectives.Skipgram) { o.Loss, o.Window = "softmax", 2 }, 2, 24, 12},
+		"negative sampling": {func(o *objectives.Skipgram) { o.Subsample, o.Shared = 0.02, 8 }, 0, 0.002, 24, 12},
+		"cbow":              {func(o *objectives.Skipgram) { o.CBOW, o.Subsample, o.Shared = true, 0.02, 8 }, 0, 0.05, 24, 12},
+		"parts of words":    {func(o *objectives.Skipgram) { o.Subsample, o.Shared = 0.02, 8 }, 3, 0.002, 24, 12},
+		"tree":              {func(o *objectives.Skipgram) { o.Loss, o.Subsample = "hierarchical-softmax", 0.02 }, 0, 0.05, 24, 12},
+		"tree, cbow":        {func(o *objectives.Skipgram) { o.Loss, o.CBOW, o.Subsample = "hierarchical-softmax", true, 0.02 }, 3, 0.05, 24, 12},
+		"softmax":           {func(o *objectives.Skipgram) { o.Loss, o.Window = "softmax", 2 }, 0, 2, 24, 12},
 	} {
 		t.Run(name, func(t *testing.T) {
 			objectivetest.Run(t, objectivetest.Case{
 				Objective: with(c.change),
-				Task:      objectives.Task{Encoder: &nets.Embedding{Dim: 8}, Batch: c.nb, Seed: 5},
+				Task:      objectives.Task{Encoder: &nets.Embedding{Dim: 8, MinN: c.maxN, MaxN: c.maxN, Buckets: 30}, Batch: c.nb, Seed: 5},
 				Source:    prose(t, 600, 40, c.length),
 				Steps:     150, Rate: c.rate, Fall: 0.9,
 				Refused: map[string]objectives.Objective{
-					`loss: is "nce", want negative-sampling or softmax`:        with(func(o *objectives.Skipgram) { o.Loss = "nce" }),
-					"cbow: is true, but cbow learns by negative-sampling only": with(func(o *objectives.Skipgram) { o.CBOW, o.Loss = true, "softmax" }),
-					"window: is 0, want 1 to":                                  with(func(o *objectives.Skipgram) { o.Window = 0 }),
-					"negatives: is -1, want more than 0":                       with(func(o *objectives.Skipgram) { o.Negatives = -1 }),
-					"subsample: is 2, want 0":                                  with(func(o *objectives.Skipgram) { o.Subsample = 2 }),
-					"power: is NaN, want 0":                                    with(func(o *objectives.Skipgram) { o.Power = math.NaN() }),
-					"block: is 0":                                              with(func(o *objectives.Skipgram) { o.Block = 0 }),
-					"shared: is 99999":                                         with(func(o *objectives.Skipgram) { o.Shared = 99999 }),
+					`loss: is "nce", want negative-sampling, hierarchical-softmax or softmax`:          with(func(o *objectives.Skipgram) { o.Loss = "nce" }),
+					"cbow: is true, but cbow learns by negative-sampling or hierarchical-softmax only": with(func(o *objectives.Skipgram) { o.CBOW, o.Loss = true, "softmax" }),
+					"most: is -1, want 0":                with(func(o *objectives.Skipgram) { o.Most = -1 }),
+					"window: is 0, want 1 to":            with(func(o *objectives.Skipgram) { o.Window = 0 }),
+					"negatives: is -1, want more than 0": with(func(o *objectives.Skipgram) { o.Negatives = -1 }),
+					"subsample: is 2, want 0":            with(func(o *objectives.Skipgram) { o.Subsample = 2 }),
+					"power: is NaN, want 0":              with(func(o *objectives.Skipgram) { o.Power = math.NaN() }),
+					"block: is 0":                        with(func(o *objectives.Skipgram) { o.Block = 0 }),
+					"shared: is 99999":                   with(func(o *objectives.Skipgram) { o.Shared = 99999 }),
 				},
 			})
 		})
@@ -88,6 +93,10 @@ func TestSkipgram(t *testing.T) {
 	task := objectives.Task{Encoder: &nets.MLP{Code: 2, Activation: "relu"}, Spec: data.Spec{Name: "mnist", Shape: []int{1, 28, 28}}, Batch: 1}
 	if err := with(func(*objectives.Skipgram) {}).Check(task); err == nil || !strings.Contains(err.Error(), "learns from text, and an example of mnist has shape [1 28 28]") {
 		t.Errorf("pictures: %v", err)
+	}
+	parted := objectives.Task{Encoder: &nets.Embedding{Dim: 8, MinN: 3, MaxN: 3, Buckets: 30}, Spec: src.Spec(), Batch: 1}
+	if err := with(func(o *objectives.Skipgram) { o.Loss, o.Window = "softmax", 1 }).Check(parted); err == nil || !strings.Contains(err.Error(), "encoder.max_n: is 3, but words are made of parts with") {
+		t.Errorf("a softmax of parts: %v", err)
 	}
 	task.Spec = src.Spec()
 	if err := with(func(*objectives.Skipgram) {}).Check(task); err == nil || !strings.Contains(err.Error(), `give encoder.type = "embedding"`) {

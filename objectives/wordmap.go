@@ -1,10 +1,10 @@
 package objectives
 
 import (
-	"errors"
 	"fmt"
 	"image"
 	"math"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/gonum/mat"
@@ -39,14 +39,13 @@ const (
 // Illustrate implements Illustrated: a map of the words, relations between pairs of
 // words that the vocabulary has, and the neighbours of a few.
 func (o *Skipgram) Illustrate(t Task, ps *graph.Params) ([]Picture, []Table, error) {
-	w := ps.Get("encoder/weight")
-	if w == nil || len(w.Shape) != 2 {
-		return nil, nil, errors.New("the model has no table of words")
+	x, d, err := WordVectors(t, ps)
+	if err != nil {
+		return nil, nil, err
 	}
-	m := wordMap{v: t.Spec.Words, d: w.Shape[1], x: make([]float32, len(w.Data))}
+	m := wordMap{v: t.Spec.Words, d: d, x: slices.Clone(x)}
 	for i := range m.v.Len() {
 		row := m.row(i)
-		copy(row, w.Data[i*m.d:])
 		if n := math.Sqrt(vec.SumSquares(row)); n > 0 {
 			vec.Scale(row, row, float32(1/n))
 		}

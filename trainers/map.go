@@ -3,9 +3,8 @@ package trainers
 import (
 	"fmt"
 
-	"x2vec/data"
 	"x2vec/graph"
-	"x2vec/graph/nets"
+	"x2vec/objectives"
 	"x2vec/trainers/eval"
 	"x2vec/trainers/inspect"
 )
@@ -38,7 +37,7 @@ func (t *Trainer) drawWords(e *Evaluation) error {
 	if t.Task.Spec.Words == nil {
 		return nil
 	}
-	m, err := WordMap(t.Params, t.Task.Spec.Words, Spread(mapPoints, min(mapPoints, t.Task.Spec.Words.Len())), inspect.ByTSNE, mapRounds)
+	m, err := WordMap(t.Task, t.Params, Spread(mapPoints, min(mapPoints, t.Task.Spec.Words.Len())), inspect.ByTSNE, mapRounds)
 	if err != nil {
 		e.Skipped = append(e.Skipped, fmt.Sprintf("map of the words: left out: %v", err))
 		return nil
@@ -56,23 +55,11 @@ func Spread(n, of int) []int {
 	return index
 }
 
-// WordTable gives the vectors of the words of a model, (V, d), in the order of the
-// vocabulary; ok is false where it has none.
-func WordTable(ps *graph.Params, words *data.Vocabulary) (x []float32, d int, ok bool) {
-	for _, name := range []string{"encoder/weight", "encoder/" + nets.TokenTable} {
-		if p := ps.Get(name); p != nil && len(p.Shape) == 2 && p.Shape[0] >= words.Len() {
-			d := p.Shape[1]
-			return p.Data[:words.Len()*d], d, true
-		}
-	}
-	return nil, 0, false
-}
-
 // WordMap is a map of words, by their numbers in the vocabulary.
-func WordMap(ps *graph.Params, words *data.Vocabulary, numbers []int, method string, rounds int) (*inspect.Map, error) {
-	x, d, ok := WordTable(ps, words)
-	if !ok {
-		return nil, fmt.Errorf("the model has no table of words")
+func WordMap(task objectives.Task, ps *graph.Params, numbers []int, method string, rounds int) (*inspect.Map, error) {
+	x, d, err := objectives.WordVectors(task, ps)
+	if err != nil {
+		return nil, err
 	}
 	m, err := inspect.NewMap(eval.Features{X: x, D: d}.Pick(numbers), numbers, nil, method, rounds)
 	if err != nil {
@@ -80,7 +67,7 @@ func WordMap(ps *graph.Params, words *data.Vocabulary, numbers []int, method str
 	}
 	m.Tap = "words"
 	for i := range m.Points {
-		m.Points[i].Text = words.Words[m.Points[i].Index]
+		m.Points[i].Text = task.Spec.Words.Words[m.Points[i].Index]
 	}
 	return m, nil
 }

@@ -24,7 +24,7 @@ var mayImport = map[string]string{
 	"graph/golden":     "checkpoints",
 	"graph":            "graph. graph/ops data/draw",
 	"graph/layers":     "graph. graph/ops data/draw",
-	"graph/nets":       "graph. graph/layers graph/ops data/draw",
+	"graph/nets":       "graph. graph/layers graph/ops data. data/draw",
 	"objectives":       "objectives data graph",
 	"trainers/optim":   "checkpoints graph/ops",
 	"trainers/runlog":  "checkpoints",

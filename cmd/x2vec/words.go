@@ -20,27 +20,28 @@ import (
 const aboutVectors = `RUN is the folder of a run that trains word vectors, or a file of them: word2vec's
 text and binary form, fastText's .vec, GloVe's text.`
 
-// openWords reads the vectors of a run or of a file.
-func openWords(path string) (*vectors.Vectors, error) {
+// openWords reads the vectors of a run or of a file. unseen makes those of words that
+// are not there; nil where that cannot be.
+func openWords(path string) (v *vectors.Vectors, unseen func(word string) []float32, err error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, badRequest(err)
+		return nil, nil, badRequest(err)
 	case info.IsDir():
-		v, _, err := job.Words(path)
-		return v, err
+		return job.Words(path)
 	}
-	return vectors.Open(path)
+	v, err = vectors.Open(path)
+	return v, nil, err
 }
 
 // openSpace is openWords for comparing words.
 func openSpace(path string) (s *eval.WordSpace, err error) {
-	v, err := openWords(path)
+	v, unseen, err := openWords(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, v.Close()) }()
-	return eval.NewWordSpace(v)
+	return eval.NewWordSpace(v, unseen)
 }
 
 // asked turns an unknown word into a request that was wrong.
@@ -249,7 +250,7 @@ which has no first line.
 			if !slices.Contains(vectors.Formats, format) {
 				return badRequest(fmt.Errorf("--format: is %q, want one of %s", format, strings.Join(vectors.Formats, ", ")))
 			}
-			v, err := openWords(args[0])
+			v, _, err := openWords(args[0])
 			if err != nil {
 				return err
 			}

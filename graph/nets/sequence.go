@@ -7,6 +7,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"x2vec/data"
 	"x2vec/data/draw"
 	"x2vec/graph"
 	"x2vec/graph/layers"
@@ -175,9 +176,9 @@ func (e *Transformer) Pool(s *graph.Scope, tokens, words *G.Node, lead int) *G.N
 }
 
 // EncodeWords implements Worded.
-func (e *Transformer) EncodeWords(s *graph.Scope, words *G.Node, vocabulary int) *G.Node {
-	tokens, lead := e.EncodeTokens(s, words, vocabulary) // (B, lead+T, D)
-	return e.Pool(s, tokens, words, lead)                // (B, D)
+func (e *Transformer) EncodeWords(s *graph.Scope, words *G.Node, v *data.Vocabulary) *G.Node {
+	tokens, lead := e.EncodeTokens(s, words, v.Len()) // (B, lead+T, D)
+	return e.Pool(s, tokens, words, lead)             // (B, D)
 }
 
 // Encode implements Encoder. It ends the building: there are no tokens in values.

@@ -8,6 +8,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"x2vec/data"
 	"x2vec/graph"
 	"x2vec/graph/layers"
 )
@@ -20,6 +21,15 @@ func smallTransformer(change func(e *Transformer)) *Transformer {
 	return e
 }
 
+// wordsOf is a vocabulary of n words.
+func wordsOf(n int) *data.Vocabulary {
+	var words []string
+	for i := range n {
+		words = append(words, fmt.Sprint(i))
+	}
+	return data.NewVocabulary(words, make([]int64, n))
+}
+
 // encoded are the tokens, (B, lead+T, 8), and codes, (B, 8), of sequences.
 func encoded(t *testing.T, e *Transformer, words []int, length int) (tokens, codes [][]float32) {
 	t.Helper()
@@ -28,7 +38,7 @@ func encoded(t *testing.T, e *Transformer, words []int, length int) (tokens, cod
 	}
 	n := len(words) / length
 	p, err := graph.Compile(graph.NewParams(4), graph.Eval, func(s *graph.Scope) *G.Node {
-		e.EncodeWords(s.In("encoder"), s.Ints("words", n, length), 11)
+		e.EncodeWords(s.In("encoder"), s.Ints("words", n, length), wordsOf(11))
 		return nil
 	})
 	if err != nil {
@@ -130,7 +140,7 @@ func TestTransformerNames(t *testing.T) {
 	e := smallTransformer(func(e *Transformer) { e.Depth, e.ClassToken, e.MaxLength = 1, true, 9 })
 	ps := graph.NewParams(0)
 	p, err := graph.Compile(ps, graph.Train, func(s *graph.Scope) *G.Node {
-		code := e.EncodeWords(s.In("encoder"), s.Ints("words", 2, 5), 11)
+		code := e.EncodeWords(s.In("encoder"), s.Ints("words", 2, 5), wordsOf(11))
 		return layers.MSE(s, code, s.Input("t", 2, 8))
 	})
 	if err != nil {

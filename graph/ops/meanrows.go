@@ -11,13 +11,18 @@ import (
 
 // MeanRows gives the mean of a few rows of a table: the table is (V, E), the
 // indices (B, T), of which negative ones count for nothing, and the result (B, E).
-// Where no index counts it is 0.
+// Where no index counts it is 0. With Bags an index is that of a word, and what counts
+// is its vector, made of rows of the table.
 //
 // The gradient of the table has a row for each index that counts; RowsOf says
 // which rows those belong to, some perhaps more than once.
 type MeanRows struct {
+	Bags *Bags // nil: the vector of an index is its row
+
 	v, e, b, t, chunk int
-	rows, from        []int // from[i] is where the rows of run i begin; len B+1
+	of                int       // rows of a word at most
+	rows, from        []int     // from[i] is where the rows of run i begin; len B+1
+	shares            []float32 // of each of rows in the mean
 
 	call
 	forward, backward func(lo, hi int)
@@ -33,7 +38,15 @@ func (k *MeanRows) Shape(in []tensor.Shape) (tensor.Shape, error) {
 		return nil, fmt.Errorf("the table is %v and the indices %v; want (V, E) and (B, T)", table, ids)
 	}
 	k.v, k.e, k.b, k.t = table[0], table[1], ids[0], ids[1]
-	k.rows, k.from = make([]int, 0, k.b*k.t), make([]int, k.b+1)
+	k.of = 1
+	if k.Bags != nil {
+		if err := k.Bags.check(k.v); err != nil {
+			return nil, err
+		}
+		k.v, k.of = k.Bags.Len(), k.Bags.Longest()
+	}
+	k.rows, k.from = make([]int, 0, k.b*k.t*k.of), make([]int, k.b+1)
+	k.shares = make([]float32, 0, cap(k.rows))
 	k.chunk = rowChunk(k.b, k.t*k.e)
 	k.forward, k.backward = k.forwardRuns, k.backwardRuns
 	return tensor.Shape{k.b, k.e}, nil
@@ -50,7 +63,7 @@ func (k *MeanRows) GradShape(i int) tensor.Shape {
 	if i > 0 {
 		return nil
 	}
-	return tensor.Shape{k.b * k.t, k.e}
+	return tensor.Shape{k.b * k.t * k.of, k.e}
 }
 
 // RowsOf says which row of the table each row of its gradient belongs to.
@@ -68,13 +81,19 @@ func (k *MeanRows) Check(in []Arg) error {
 
 // Forward implements Kernel.
 func (k *MeanRows) Forward(in []Arg, out []float32) {
-	k.rows = k.rows[:0]
-	for i, id := range in[1].I {
-		if i%k.t == 0 {
-			k.from[i/k.t] = len(k.rows)
+	k.rows, k.shares = k.rows[:0], k.shares[:0]
+	for i := range k.b {
+		k.from[i] = len(k.rows)
+		count := 0
+		for _, id := range in[1].I[i*k.t : (i+1)*k.t] {
+			if id >= 0 {
+				count++
+			}
 		}
-		if id >= 0 {
-			k.rows = append(k.rows, id)
+		for _, id := range in[1].I[i*k.t : (i+1)*k.t] {
+			if id >= 0 {
+				k.add(id, 1/float32(count))
+			}
 		}
 	}
 	k.from[k.b] = len(k.rows)
@@ -83,16 +102,25 @@ func (k *MeanRows) Forward(in []Arg, out []float32) {
 	k.call = call{}
 }
 
+// add notes the rows of a word that has that share in a mean.
+func (k *MeanRows) add(word int, share float32) {
+	if k.Bags == nil {
+		k.rows, k.shares = append(k.rows, word), append(k.shares, share)
+		return
+	}
+	of := k.Bags.Of(word)
+	for _, r := range of {
+		k.rows, k.shares = append(k.rows, int(r)), append(k.shares, share*bagScale(len(of)))
+	}
+}
+
 func (k *MeanRows) forwardRuns(lo, hi int) {
 	for i := lo; i < hi; i++ {
 		mean := k.out[i*k.e : (i+1)*k.e]
 		clear(mean)
-		rows := k.rows[k.from[i]:k.from[i+1]]
-		for _, r := range rows {
-			vec.Add(mean, mean, k.in[0].F[r*k.e:(r+1)*k.e])
-		}
-		if len(rows) > 1 {
-			vec.Scale(mean, mean, 1/float32(len(rows)))
+		for j := k.from[i]; j < k.from[i+1]; j++ {
+			r := k.rows[j]
+			vec.Axpy(mean, k.shares[j], k.in[0].F[r*k.e:(r+1)*k.e])
 		}
 	}
 }
@@ -109,9 +137,8 @@ func (k *MeanRows) Backward(in []Arg, out, dout []float32, din [][]float32) {
 
 func (k *MeanRows) backwardRuns(lo, hi int) {
 	for i := lo; i < hi; i++ {
-		n := k.from[i+1] - k.from[i]
 		for j := k.from[i]; j < k.from[i+1]; j++ {
-			vec.Scale(k.din[0][j*k.e:(j+1)*k.e], k.dout[i*k.e:(i+1)*k.e], 1/float32(n))
+			vec.Scale(k.din[0][j*k.e:(j+1)*k.e], k.dout[i*k.e:(i+1)*k.e], k.shares[j])
 		}
 	}
 }

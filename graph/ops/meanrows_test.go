@@ -47,6 +47,21 @@ func TestMeanRows(t *testing.T) {
 	}
 }
 
+// A mean of words that are made of several rows is that of their vectors.
+func TestMeanRowsBags(t *testing.T) {
+	r, b := draw.New(5), bags(12, 20)
+	in := []opstest.Value{opstest.Normal(r, rowsOf(b), 7), opstest.Ints(r, 12, 6, 5)}
+	in[1].I[3], in[1].I[11] = -1, -1
+	slow := func(in []opstest.Value) []float64 {
+		var x []float64
+		for _, row := range bagged(b, in[0].Rows()) {
+			x = append(x, row...)
+		}
+		return slowMeanRows([]opstest.Value{{Shape: []int{12, 7}, F: x}, in[1]})
+	}
+	opstest.Run(t, "bags", opstest.Case{New: func() ops.Kernel { return &ops.MeanRows{Bags: b} }, In: in, Slow: slow})
+}
+
 // Every index that counts gets its share of the gradient of its run.
 func TestMeanRowsGradient(t *testing.T) {
 	k := &ops.MeanRows{}

@@ -18,7 +18,7 @@ import (
 // slowNegativeSampling is eq. 4 of arXiv:1310.4546 for every pair, one after the
 // other, with the negatives of the center's block.
 func slowNegativeSampling(k ops.NegativeSampling, in []opstest.Value) []float64 {
-	w, c := in[0].Rows(), in[1].Rows()
+	w, c := bagged(k.Bags, in[0].Rows()), in[1].Rows()
 	t, negatives := in[2].Shape[1], in[4].Shape[1]
 	score := func(x []float64, b int) (s float64) {
 		for i, v := range x {
@@ -98,26 +98,31 @@ func TestNegativeSampling(t *testing.T) {
 		v, d, t, n int
 		lengths    []int
 	}{
-		{ops.NegativeSampling{Block: 4, Window: 2, K: 5}, 9, 3, 11, 6, []int{11, 0, 1, 5}},
-		{ops.NegativeSampling{Block: 8, Window: 5, K: 2, Mean: true}, 30, 17, 30, 4, []int{30, 23}},
-		{ops.NegativeSampling{Block: 32, Window: 5, K: 5}, 500, 100, 80, 32, []int{80, 61}},
-		{ops.NegativeSampling{Block: 1, Window: 1, K: 0.5}, 2, 1, 2, 1, []int{2}},
-		{ops.NegativeSampling{Block: 4, Window: 2, K: 5, Mean: true}, 9, 3, 4, 2, []int{0, 1}}, // no pair
-		{ops.NegativeSampling{Block: 4, Window: 2, K: 5, CBOW: true}, 9, 3, 11, 6, []int{11, 0, 1, 5}},
-		{ops.NegativeSampling{Block: 8, Window: 5, K: 2, Mean: true, CBOW: true}, 30, 17, 30, 4, []int{30, 23}},
+		{ops.NegativeSampling{Windows: ops.Windows{Block: 4, Window: 2}, K: 5}, 9, 3, 11, 6, []int{11, 0, 1, 5}},
+		{ops.NegativeSampling{Windows: ops.Windows{Block: 8, Window: 5, Mean: true}, K: 2}, 30, 17, 30, 4, []int{30, 23}},
+		{ops.NegativeSampling{Windows: ops.Windows{Block: 32, Window: 5}, K: 5}, 500, 100, 80, 32, []int{80, 61}},
+		{ops.NegativeSampling{Windows: ops.Windows{Block: 1, Window: 1}, K: 0.5}, 2, 1, 2, 1, []int{2}},
+		{ops.NegativeSampling{Windows: ops.Windows{Block: 4, Window: 2, Mean: true}, K: 5}, 9, 3, 4, 2, []int{0, 1}}, // no pair
+		{ops.NegativeSampling{Windows: ops.Windows{Block: 4, Window: 2, CBOW: true}, K: 5}, 9, 3, 11, 6, []int{11, 0, 1, 5}},
+		{ops.NegativeSampling{Windows: ops.Windows{Block: 8, Window: 5, Mean: true, CBOW: true}, K: 2}, 30, 17, 30, 4, []int{30, 23}},
+		{ops.NegativeSampling{Windows: ops.Windows{Block: 4, Window: 2, Bags: bags(9, 14)}, K: 5}, 9, 3, 11, 6, []int{11, 0, 1, 5}},
+		{ops.NegativeSampling{Windows: ops.Windows{Block: 8, Window: 5, CBOW: true, Bags: bags(30, 50)}, K: 2}, 30, 17, 30, 4, []int{30, 23}},
 	} {
 		in := runs(draw.New(uint64(i)), c.v, c.d, c.t, c.k.Block, c.k.Window, c.n, c.lengths...)
+		if c.k.Bags != nil {
+			in[0] = opstest.Normal(draw.New(uint64(i)), rowsOf(c.k.Bags), c.d)
+		}
 		slow := func(in []opstest.Value) []float64 { return slowNegativeSampling(c.k, in) }
 		name := fmt.Sprintf("case %d", i)
 		opstest.Run(t, name, opstest.Case{New: func() ops.Kernel { k := c.k; return &k }, In: in, Slow: slow})
-		t.Run(name+" gradient", func(t *testing.T) { negativeGradient(t, c.k, in) })
+		t.Run(name+" gradient", func(t *testing.T) { k := c.k; tableDerivatives(t, &k, in, slow) })
 	}
 }
 
-// negativeGradient holds the gradients, put together from their rows, against
+// tableDerivatives holds the gradients, put together from their rows, against
 // finite differences of the twin.
-func negativeGradient(t *testing.T, k ops.NegativeSampling, in []opstest.Value) {
-	_, g := tableGradients(t, &k, in, 1.5)
+func tableDerivatives(t *testing.T, k tabled, in []opstest.Value, slow func(in []opstest.Value) []float64) {
+	_, g := tableGradients(t, k, in, 1.5)
 	r := draw.New(77)
 	for table := range 2 {
 		for range 25 {
@@ -125,9 +130,9 @@ func negativeGradient(t *testing.T, k ops.NegativeSampling, in []opstest.Value) 
 			const h = 1e-5
 			was := in[table].F[at]
 			in[table].F[at] = was + h
-			up := slowNegativeSampling(k, in)[0]
+			up := slow(in)[0]
 			in[table].F[at] = was - h
-			down := slowNegativeSampling(k, in)[0]
+			down := slow(in)[0]
 			in[table].F[at] = was
 			if want := 1.5 * (up - down) / (2 * h); !(math.Abs(float64(g[table][at])-want) <= 2e-4*(1+math.Abs(want))) {
 				t.Errorf("derivative by value %d of table %d is %.6g, finite differences give %.6g", at, table, g[table][at], want)
@@ -136,9 +141,17 @@ func negativeGradient(t *testing.T, k ops.NegativeSampling, in []opstest.Value) 
 	}
 }
 
+// tabled is a kernel whose first two inputs are tables with gradients by rows.
+type tabled interface {
+	ops.Kernel
+	ops.Checker
+	ops.GradShaper
+	RowsOf(input int) []int
+}
+
 // tableGradients runs the kernel and adds up its rows; those beyond RowsOf are not
 // looked at.
-func tableGradients(t *testing.T, k *ops.NegativeSampling, in []opstest.Value, dout float32) (loss float32, g [2][]float32) {
+func tableGradients(t *testing.T, k tabled, in []opstest.Value, dout float32) (loss float32, g [2][]float32) {
 	t.Helper()
 	var args []ops.Arg
 	var shapes []tensor.Shape
@@ -156,7 +169,7 @@ func tableGradients(t *testing.T, k *ops.NegativeSampling, in []opstest.Value, d
 		t.Fatal(err)
 	}
 	out := []float32{0}
-	din := [][]float32{make([]float32, k.GradShape(0).TotalSize()), make([]float32, k.GradShape(1).TotalSize()), nil, nil, nil}
+	din := append([][]float32{make([]float32, k.GradShape(0).TotalSize()), make([]float32, k.GradShape(1).TotalSize())}, make([][]float32, len(in)-2)...)
 	k.Forward(args, out)
 	k.Backward(args, out, []float32{dout}, din)
 	d := in[0].Shape[1]
@@ -202,7 +215,7 @@ func TestNegativeSamplingGolden(t *testing.T) {
 			if err := vec.ForcePath(path); err != nil {
 				t.Fatal(err)
 			}
-			k := &ops.NegativeSampling{Block: 2, Window: 1, K: float32(set.Negatives), Mean: true}
+			k := &ops.NegativeSampling{Windows: ops.Windows{Block: 2, Window: 1, Mean: true}, K: float32(set.Negatives)}
 			loss, g := tableGradients(t, k, in, 1)
 			c.Check("grad.w.in", g[0])
 			c.Check("grad.w.out", g[1])
@@ -217,11 +230,11 @@ func TestNegativeSamplingGolden(t *testing.T) {
 func TestNegativeSamplingRefuses(t *testing.T) {
 	in := runs(draw.New(1), 5, 2, 6, 3, 2, 4, 6)
 	for want, change := range map[string]func(in []ops.Arg){
-		"word 1 of run 0 is 5, and the tables have rows 0 to 4":        func(in []ops.Arg) { in[2].I[1] = 5 },
+		"word 1 of run 0 is 5, and there are 0 to 4":                   func(in []ops.Arg) { in[2].I[1] = 5 },
 		"the window of word 0 of run 0 is 3, want 0 to 2":              func(in []ops.Arg) { in[3].I[0] = 3 },
 		"negative 1 of block 1 is -1, and the tables have rows 0 to 4": func(in []ops.Arg) { in[4].I[5] = -1 },
 	} {
-		k := &ops.NegativeSampling{Block: 3, Window: 2, K: 1}
+		k := &ops.NegativeSampling{Windows: ops.Windows{Block: 3, Window: 2}, K: 1}
 		var shapes []tensor.Shape
 		var args []ops.Arg
 		for _, v := range in {
@@ -241,11 +254,11 @@ func TestNegativeSamplingRefuses(t *testing.T) {
 		k  ops.NegativeSampling
 		in []tensor.Shape
 	}{
-		"want (V, D) twice": {ops.NegativeSampling{Block: 3, Window: 2, K: 1},
+		"want (V, D), (·, D)": {ops.NegativeSampling{Windows: ops.Windows{Block: 3, Window: 2}, K: 1},
 			shapes(tensor.Shape{5, 2}, tensor.Shape{5, 3}, tensor.Shape{1, 6}, tensor.Shape{1, 6}, tensor.Shape{2, 4})},
-		"want 2 rows of them": {ops.NegativeSampling{Block: 3, Window: 2, K: 1},
+		"want 2 rows of them": {ops.NegativeSampling{Windows: ops.Windows{Block: 3, Window: 2}, K: 1},
 			shapes(tensor.Shape{5, 2}, tensor.Shape{5, 2}, tensor.Shape{1, 6}, tensor.Shape{1, 6}, tensor.Shape{3, 4})},
-		"blocks of 0": {ops.NegativeSampling{Window: 2, K: 1},
+		"blocks of 0, window 2": {ops.NegativeSampling{Windows: ops.Windows{Window: 2}, K: 1},
 			shapes(tensor.Shape{5, 2}, tensor.Shape{5, 2}, tensor.Shape{1, 6}, tensor.Shape{1, 6}, tensor.Shape{2, 4})},
 	} {
 		if _, err := c.k.Shape(c.in); err == nil || !strings.Contains(err.Error(), want) {
@@ -255,7 +268,7 @@ func TestNegativeSamplingRefuses(t *testing.T) {
 }
 
 func BenchmarkNegativeSampling(b *testing.B) {
-	k := &ops.NegativeSampling{Block: 32, Window: 5, K: 5}
+	k := &ops.NegativeSampling{Windows: ops.Windows{Block: 32, Window: 5}, K: 5}
 	const words = 380 // of 512, the rest left out by subsampling
 	step, _ := opstest.Step(b, k, runs(draw.New(1), 20000, 100, 256, 32, 5, 32, words/2, words/2))
 	for b.Loop() {

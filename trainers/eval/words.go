@@ -22,12 +22,15 @@ type WordSpace struct {
 	x     []float32 // (len(words), d)
 	exact map[string]int
 	fold  map[string]int // by lower case; the first of several
+	// unseen makes the vector of a word that is not there, or nil.
+	unseen func(word string) []float32
 }
 
 // NewWordSpace takes the vectors of v, which is not needed afterwards. A vector
 // that is zero stays so, and is near to nothing; one that is not finite is refused.
-func NewWordSpace(v *vectors.Vectors) (*WordSpace, error) {
-	s := &WordSpace{words: v.Words, d: v.Dim, x: make([]float32, v.Len()*v.Dim),
+// unseen makes the vector of another word, or gives nil; nil knows none.
+func NewWordSpace(v *vectors.Vectors, unseen func(word string) []float32) (*WordSpace, error) {
+	s := &WordSpace{unseen: unseen, words: v.Words, d: v.Dim, x: make([]float32, v.Len()*v.Dim),
 		exact: make(map[string]int, v.Len()), fold: make(map[string]int, v.Len())}
 	for i, w := range v.Words {
 		row := s.row(i)
@@ -115,49 +118,68 @@ func (s *WordSpace) suggest(word string) []string {
 	return words
 }
 
+// vector gives that of a word, of length one, and its number, or -1 for one that is
+// made. The error is an *UnknownWord.
+func (s *WordSpace) vector(word string) (x []float32, at int, err error) {
+	at, err = s.Find(word)
+	if err == nil {
+		return s.row(at), at, nil
+	}
+	if s.unseen == nil {
+		return nil, 0, err
+	}
+	made := s.unseen(word)
+	if made == nil {
+		return nil, 0, err
+	}
+	x = make([]float32, s.d)
+	unitRow(x, made)
+	return x, -1, nil
+}
+
 // Similarity is the cosine of the vectors of two words.
 func (s *WordSpace) Similarity(a, b string) (float64, error) {
-	i, err := s.Find(a)
+	x, _, err := s.vector(a)
 	if err != nil {
 		return 0, err
 	}
-	j, err := s.Find(b)
+	y, _, err := s.vector(b)
 	if err != nil {
 		return 0, err
 	}
-	return vec.Dot(s.row(i), s.row(j)), nil
+	return vec.Dot(x, y), nil
 }
 
 // Neighbors are the n words nearest to a word, itself left out.
 func (s *WordSpace) Neighbors(word string, n int) ([]Neighbor, error) {
-	i, err := s.Find(word)
+	x, at, err := s.vector(word)
 	if err != nil {
 		return nil, err
 	}
-	return s.nearest(s.row(i), n, i), nil
+	return s.nearest(x, n, at), nil
 }
 
 // Analogy lists n answers to "a is to b as c is to …": the words nearest to
 // b − a + c, the three left out (3CosAdd; Mikolov, Yih and Zweig 2013, "Linguistic
 // regularities in continuous space word representations").
 func (s *WordSpace) Analogy(a, b, c string, n int) ([]Neighbor, error) {
+	var x [3][]float32
 	var at [3]int
+	var err error
 	for k, w := range []string{a, b, c} {
-		i, err := s.Find(w)
-		if err != nil {
+		if x[k], at[k], err = s.vector(w); err != nil {
 			return nil, err
 		}
-		at[k] = i
 	}
 	q := make([]float32, s.d)
-	s.relation(q, at)
+	relation(q, x)
 	return s.nearest(q, n, at[:]...), nil
 }
 
 // relation writes b − a + c, of length one.
-func (s *WordSpace) relation(q []float32, at [3]int) {
-	vec.Sub(q, s.row(at[1]), s.row(at[0]))
-	vec.Add(q, q, s.row(at[2]))
+func relation(q []float32, x [3][]float32) {
+	vec.Sub(q, x[1], x[0])
+	vec.Add(q, q, x[2])
 	unitRow(q, q)
 }
 

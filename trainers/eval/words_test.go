@@ -32,7 +32,7 @@ func space(t *testing.T) *WordSpace {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := NewWordSpace(v)
+	s, err := NewWordSpace(v, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,6 +53,36 @@ func TestNeighbors(t *testing.T) {
 	}
 	if c, err := s.Similarity("france", "paris"); err != nil || math.Abs(c-math.Sqrt(.5)) > 1e-6 {
 		t.Errorf("france and the first paris: %v, %v; want 0.7071", c, err)
+	}
+}
+
+// Of a word that is not there a vector may be made, which compares like the others.
+func TestUnseenWord(t *testing.T) {
+	v, err := vectors.New([]string{"a", "b", "c"}, 2, []float32{1, 0, 0, 1, -1, 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewWordSpace(v, func(word string) []float32 {
+		if word == "ab" {
+			return []float32{3, 4}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if near, err := s.Neighbors("ab", 9); err != nil || len(near) != 3 || near[0].Word != "b" || math.Abs(near[0].Cosine-0.8) > 1e-6 {
+		t.Errorf("near ab: %v, %v", near, err)
+	}
+	if c, err := s.Similarity("ab", "a"); err != nil || math.Abs(c-0.6) > 1e-6 {
+		t.Errorf("ab and a: %v, %v; want 0.6", c, err)
+	}
+	if near, err := s.Analogy("ab", "b", "a", 9); err != nil || len(near) != 1 || near[0].Word != "c" {
+		t.Errorf("ab is to b as a to %v, %v; want c, which alone is left", near, err)
+	}
+	var u *UnknownWord
+	if _, err := s.Neighbors("xyz", 1); !errors.As(err, &u) {
+		t.Errorf("a word of which nothing can be made: %v", err)
 	}
 }
 
@@ -166,7 +196,7 @@ func TestWordFilesRefused(t *testing.T) {
 		}
 	}
 	v, _ := vectors.New([]string{"a"}, 1, []float32{float32(math.NaN())})
-	if _, err := NewWordSpace(v); err == nil || !strings.Contains(err.Error(), `"a", is not finite`) {
+	if _, err := NewWordSpace(v, nil); err == nil || !strings.Contains(err.Error(), `"a", is not finite`) {
 		t.Errorf("a vector that is no number: %v", err)
 	}
 }

@@ -130,7 +130,7 @@ func (s *WordSpace) Analogies(sections []QuestionSection, restrict int) []Analog
 		score.Asked = len(asked)
 		for part := range slices.Chunk(asked, batch) {
 			for i, at := range part {
-				s.relation(queries[i*s.d:(i+1)*s.d], [3]int(at[:3]))
+				relation(queries[i*s.d:(i+1)*s.d], [3][]float32{s.row(at[0]), s.row(at[1]), s.row(at[2])})
 			}
 			blas.Gemm(false, true, len(part), v, s.d, queries, s.d, s.x, s.d, cos, v, false) // (questions, V)
 			for i, at := range part {
@@ -221,7 +221,8 @@ func (s *WordSpace) Similarities(pairs []RatedPair) SimilarityScore {
 	return r
 }
 
-// cosine is Similarity without suggestions for a word that is not known.
+// cosine is Similarity without suggestions for a word that is not known. Vectors that
+// would have to be made do not count, so that figures compare.
 func (s *WordSpace) cosine(p RatedPair) (float64, error) {
 	for _, w := range []string{p.A, p.B} {
 		if _, ok := s.fold[strings.ToLower(w)]; !ok {

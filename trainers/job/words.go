@@ -19,20 +19,22 @@ import (
 )
 
 // Words gives the word vectors of a run, those of its newest checkpoint, averaged
-// where the run kept an average, and the step of that.
-func Words(folder string) (*vectors.Vectors, int, error) {
+// where the run kept an average. unseen makes a vector of a word that the run does not
+// know, or nil.
+func Words(folder string) (v *vectors.Vectors, unseen func(word string) []float32, err error) {
 	if _, err := os.Stat(filepath.Join(folder, VocabularyFile)); errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, fmt.Errorf("%s: holds no word vectors: there is no %s", folder, VocabularyFile)
+		return nil, nil, fmt.Errorf("%s: holds no word vectors: there is no %s", folder, VocabularyFile)
 	}
 	k, err := Keep(folder, Newest)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
-	if x, d, ok := trainers.WordTable(k.Params, k.Task.Spec.Words); ok {
-		v, err := vectors.New(k.Task.Spec.Words.Words, d, x)
-		return v, k.Step, err
+	x, d, err := objectives.WordVectors(k.Task, k.Params)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", folder, err)
 	}
-	return nil, 0, fmt.Errorf("%s: the encoder %s has no vectors of words", folder, k.File.encoderType)
+	v, err = vectors.New(k.Task.Spec.Words.Words, d, x)
+	return v, func(word string) []float32 { return objectives.UnseenWord(k.Task, k.Params, word) }, err
 }
 
 // A Filler is a masked language model that is kept by a run.
