@@ -178,7 +178,7 @@ func benchConfig(name string, sets []string, folder string) (trainers.Config, er
 		return c, err
 	}
 	if folder != "" {
-		more, err := (&trainFlags{data: folder}).dataSets(f, sets)
+		more, err := dataSets(folder, f, sets)
 		if err != nil {
 			return c, err
 		}

@@ -223,6 +223,7 @@ func (f *logFile) open(path string) error {
 	}
 	_, err = f.file.Write(f.waiting.Bytes())
 	f.waiting.Reset()
+	f.failed = false
 	return err
 }
 

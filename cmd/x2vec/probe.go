@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -44,6 +45,7 @@ type probeFlags struct {
 	data, labels string
 	step         int
 	alone, json  bool
+	asked        string
 	o            trainers.ProbeOptions
 }
 
@@ -93,25 +95,13 @@ func (o *probeFlags) run(c *cobra.Command, folder string) error {
 	if err := o.o.Check(); err != nil {
 		return badRequest(fmt.Errorf("--%w", err))
 	}
-	kept, train, test, err := o.open(folder, o.step, o.data)
-	if err != nil {
-		return err
-	}
-	if o.o.Target, err = o.of(train.Spec()); err != nil {
-		return err
-	}
-	o.o.Baselines, o.o.Cache = !o.alone, filepath.Join(folder, trainers.FeaturesDir)
+	o.o.Baselines = !o.alone
 	console := newConsole(c)
 	console.onSignal = "leaving; codes that are complete are kept"
 	ctx, stop := untilSignal(c.Context(), console)
 	defer stop()
-	o.o.Say = console.log.Infof
-	r, err := trainers.Probe(ctx, kept.Task, kept.Params, train, test, o.o)
+	result, err := o.probe(ctx, console, folder)
 	if err != nil {
-		return err
-	}
-	result := probeResult{Run: folder, Step: kept.Step, ProbeReport: r}
-	if err := saveResult(folder, o.name(train.Spec().Name), result); err != nil {
 		return err
 	}
 	if o.json {
@@ -130,6 +120,24 @@ func (o *probeFlags) name(set string) string {
 		name += fmt.Sprintf(" %s %s", o.o.Target.Kind, strings.Join(o.factors, " "))
 	}
 	return strings.TrimSpace(name)
+}
+
+// probe judges the encoder of a run, and keeps the result in its folder.
+func (o *probeFlags) probe(ctx context.Context, console *console, folder string) (result probeResult, err error) {
+	kept, train, test, err := o.open(folder, o.step, o.data)
+	if err != nil {
+		return result, err
+	}
+	if o.o.Target, err = o.of(train.Spec()); err != nil {
+		return result, err
+	}
+	o.o.Cache, o.o.Say = filepath.Join(folder, trainers.FeaturesDir), console.log.Infof
+	r, err := trainers.Probe(ctx, kept.Task, kept.Params, train, test, o.o)
+	if err != nil {
+		return result, err
+	}
+	result = probeResult{Run: folder, Step: kept.Step, Asked: o.asked, ProbeReport: r}
+	return result, saveResult(folder, o.name(train.Spec().Name), result)
 }
 
 // open gives the encoder of a run and both sets of data that it is judged by.
@@ -177,6 +185,8 @@ func plainName(name string) string {
 type probeResult struct {
 	Run  string `json:"run"`
 	Step int    `json:"step"`
+	// Asked are the settings of a sweep's probe, by which it knows what is done.
+	Asked string `json:"asked,omitempty"`
 	*trainers.ProbeReport
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -83,7 +84,7 @@ func (o *trainFlags) run(c *cobra.Command, what string) error {
 	}
 	f, err := job.Parse(file, text, sets)
 	if err == nil && o.data != "" {
-		if sets, err = o.dataSets(f, sets); err == nil {
+		if sets, err = dataSets(o.data, f, sets); err == nil {
 			f, err = job.Parse(file, text, sets)
 		}
 	}
@@ -130,27 +131,27 @@ func findJob(what string) (file string, text []byte, err error) {
 
 // dataSets lays --data over the settings: the folder of the source itself, a folder
 // that has one of its name, or, for a source without files, whatever it holds.
-func (o *trainFlags) dataSets(f *job.File, sets []string) ([]string, error) {
-	if _, err := os.Stat(o.data); err != nil {
+func dataSets(folder string, f *job.File, sets []string) ([]string, error) {
+	if _, err := os.Stat(folder); err != nil {
 		return nil, badRequest(fmt.Errorf("--data: %w", err))
 	}
-	named := filepath.Join(o.data, f.Data.Source)
+	named := filepath.Join(folder, f.Data.Source)
 	if info, err := os.Stat(named); err == nil && info.IsDir() {
 		return append(sets, "data.path="+named), nil
 	}
 	if f.Data.Source == "builtin-text" {
-		return append(sets, "data.source=text", "data.path="+o.data), nil
+		return append(sets, "data.source=text", "data.path="+folder), nil
 	}
 	for _, k := range readers.Kinds() {
 		if k.Name == f.Data.Source && !k.Files {
-			found, err := readers.Detect(o.data)
+			found, err := readers.Detect(folder)
 			if err != nil {
 				return nil, badRequest(fmt.Errorf("--data: %w", err))
 			}
 			sets = append(sets, "data.source="+found[0].Options.Name)
 		}
 	}
-	return append(sets, "data.path="+o.data), nil
+	return append(sets, "data.path="+folder), nil
 }
 
 // fresh is the folder, or the first of folder-2, folder-3 … that is not there.
@@ -167,28 +168,40 @@ func fresh(folder string) string {
 // train readies the run and lets it go until its end or a signal.
 func train(c *cobra.Command, f *job.File, folder string, resume job.Resume) (err error) {
 	console := newConsole(c)
-	defer console.close()
 	ctx, stop := untilSignal(c.Context(), console)
 	defer stop()
+	switch step, err := trainWith(ctx, c, console, f, folder, resume); {
+	case errors.Is(err, job.ErrComplete):
+		fmt.Fprintf(c.OutOrStdout(), "%s is complete (step %d); its report is %s\n", folder, step, filepath.Join(folder, trainers.ReportFile))
+		fmt.Fprintln(c.OutOrStdout(), "to train longer, raise train.duration; to begin anew, give --resume never or another --out")
+	case err != nil:
+		return err
+	default:
+		fmt.Fprintf(c.OutOrStdout(), "done: %s\n", filepath.Join(folder, trainers.ReportFile))
+	}
+	return nil
+}
 
+// trainWith is train with a console that others use too; it gives the step at which the
+// run stands. The error of one that is complete already is job.ErrComplete.
+func trainWith(ctx context.Context, c *cobra.Command, console *console, f *job.File, folder string, resume job.Resume) (step int, err error) {
 	run, done, err := f.Begin(folder, resume, "x2vec "+version+revision(), console.log)
 	defer func() { err = errors.Join(err, done()) }()
-	if errors.Is(err, job.ErrComplete) {
-		fmt.Fprintf(c.OutOrStdout(), "%s is complete (step %d); its report is %s\n", folder, run.Step, filepath.Join(folder, trainers.ReportFile))
-		fmt.Fprintln(c.OutOrStdout(), "to train longer, raise train.duration; to begin anew, give --resume never or another --out")
-		return nil
-	}
 	if err != nil {
-		return faults(err)
+		if run != nil {
+			step = run.Step
+		}
+		return step, faults(err)
 	}
 	ctx, end, err := untilAsked(ctx, folder, console)
 	if err != nil {
-		return err
+		return run.Step, err
 	}
 	defer end()
 	if err := console.keep(filepath.Join(folder, trainers.LogFile)); err != nil {
-		return err
+		return run.Step, err
 	}
+	defer console.close()
 	run.Progress, run.Environment = console.progress, environment(c)
 	console.begin(run)
 	if run.Finetune != nil && run.Finetune.Loaded != nil {
@@ -197,9 +210,8 @@ func train(c *cobra.Command, f *job.File, folder string, resume job.Resume) (err
 	if err := run.Do(ctx); err != nil {
 		console.end()
 		console.file.note(err)
-		return err
+		return run.Step, err
 	}
 	console.end()
-	fmt.Fprintf(c.OutOrStdout(), "done: %s\n", filepath.Join(folder, trainers.ReportFile))
-	return nil
+	return run.Step, nil
 }

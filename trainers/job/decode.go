@@ -2,6 +2,7 @@ package job
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,14 +26,42 @@ type source struct {
 	file   string
 	values map[string]any
 	lines  map[string]int
-	sets   map[string]string // by key: the --set that gives its value
+	over   map[string]place // by key: what gives its value, where it is not the file
+	what   string           // of what kind the file is: "a run file"
+	hint   func(section, key string) string
 	faults Faults
 	all    []string // keys, once they were asked for
 }
 
+// place says where a value stands that is laid over a file: in a --set, or on a line
+// of another file.
+type place struct {
+	set, file string
+	line      int
+}
+
 // read parses a run file and lays the --set values over it.
 func read(file string, text []byte, sets []string) *source {
-	s := &source{file: file, values: map[string]any{}, lines: map[string]int{}, sets: map[string]string{}}
+	s := readTOML(file, text)
+	s.setAll(sets)
+	return s
+}
+
+// setAll lays --set values over a file that could be read.
+func (s *source) setAll(sets []string) {
+	if len(s.faults) > 0 {
+		return
+	}
+	for _, set := range sets {
+		if err := s.override(set); err != nil {
+			s.faults = append(s.faults, Fault{Set: set, Text: err.Error()})
+		}
+	}
+}
+
+// readTOML parses a file.
+func readTOML(file string, text []byte) *source {
+	s := &source{file: file, what: "a run file", hint: otherSection, values: map[string]any{}, lines: map[string]int{}, over: map[string]place{}}
 	switch {
 	case len(text) > maxFile:
 		s.faults = Faults{{File: file, Text: fmt.Sprintf("is %d bytes long, a run file has at most %d", len(text), maxFile)}}
@@ -48,11 +77,6 @@ func read(file string, text []byte, sets []string) *source {
 		}
 	}
 	s.lines = keyLines(string(text))
-	for _, set := range sets {
-		if err := s.override(set); err != nil {
-			s.faults = append(s.faults, Fault{Set: set, Text: err.Error()})
-		}
-	}
 	return s
 }
 
@@ -106,7 +130,7 @@ func (s *source) override(set string) error {
 		return fmt.Errorf("%s is a table; set one of its keys", key)
 	}
 	into[last] = setValue(text)
-	s.sets[key] = set
+	s.over[key] = place{set: set}
 	return nil
 }
 
@@ -124,11 +148,14 @@ func (s *source) fault(key, format string, args ...any) {
 		return
 	}
 	f := Fault{File: s.file, Key: key, Text: fmt.Sprintf(format, args...)}
-	f.Set = s.sets[key]
 	for at := key; f.Set == "" && f.Line == 0 && at != ""; {
-		f.Line = s.lines[at]
-		dot := strings.LastIndexByte(at, '.')
-		at = at[:max(dot, 0)]
+		if p, ok := s.over[at]; ok {
+			f.Set = p.set
+			f.File, f.Line = cmp.Or(p.file, f.File), p.line
+		} else {
+			f.Line = s.lines[at]
+		}
+		at = at[:max(strings.LastIndexAny(at, ".["), 0)]
 	}
 	s.faults = append(s.faults, f)
 }
@@ -183,11 +210,11 @@ func (s *source) unknown(section, key string, accepted []string) {
 	hint := ""
 	if near := meant(key, accepted); near != "" {
 		hint = fmt.Sprintf("; did you mean %s?", strings.TrimPrefix(section+"."+near, "."))
-	} else if elsewhere := otherSection(section, key); elsewhere != "" {
+	} else if elsewhere := s.hint(section, key); elsewhere != "" {
 		hint = fmt.Sprintf("; did you mean %s?", elsewhere)
 	}
 	if section == "" {
-		s.fault(full, "no such key or section%s; a run file takes %s", hint, strings.Join(accepted, ", "))
+		s.fault(full, "no such key or section%s; %s takes %s", hint, s.what, strings.Join(accepted, ", "))
 		return
 	}
 	s.fault(full, "no such key%s; %s takes %s", hint, section, strings.Join(accepted, ", "))

@@ -57,6 +57,9 @@ func (f Faults) err() error {
 		if c := cmp.Compare(a.Set, b.Set); c != 0 {
 			return c // those of the file first
 		}
+		if c := cmp.Compare(a.File, b.File); c != 0 {
+			return c
+		}
 		return cmp.Compare(a.Line, b.Line)
 	})
 	if len(f) >= maxFaults {

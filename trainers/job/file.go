@@ -296,8 +296,12 @@ func Name(file string) string { return strings.TrimSuffix(filepath.Base(file), "
 // Parse reads a run file and checks all that can be checked without its data.
 // sets are key=value overrides. The error is Faults: all of them.
 func Parse(file string, text []byte, sets []string) (*File, error) {
-	f := defaults(Name(file))
-	s := read(file, text, sets)
+	return parse(read(file, text, sets))
+}
+
+// parse is Parse of a file that is read.
+func parse(s *source) (*File, error) {
+	f := defaults(Name(s.file))
 	f.src = s
 	if len(s.faults) > 0 && len(s.values) == 0 {
 		return nil, s.faults.err() // no TOML: all else would be about defaults

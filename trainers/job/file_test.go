@@ -236,9 +236,10 @@ func TestKeyLines(t *testing.T) {
 		"a.b = 3\r\n" +
 		"[ x . \"y.z\" ] # c\n" +
 		"k={p=1}\n" +
-		"[[many]]\nq = 1"
+		"[[many]]\nq = 1\n[many.sub]\nr = 2\n[[many]]\nq = 3"
 	want := map[string]int{"seed": 2, "a b": 3, "s": 6, "data": 7, "data.list": 8, "data.a": 12, "data.a.b": 12,
-		"x.y.z": 13, "x.y.z.k": 14, "many": 15, "many.q": 16}
+		"x.y.z": 13, "x.y.z.k": 14, "many": 15, "many[0]": 15, "many[0].q": 16,
+		"many[0].sub": 17, "many[0].sub.r": 18, "many[1]": 19, "many[1].q": 20}
 	if got := keyLines(src); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

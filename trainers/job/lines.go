@@ -1,11 +1,15 @@
 package job
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // keyLines says on which line of a valid TOML text each key and each table
 // stands, by its full dotted name; the first line is 1. The TOML library knows
 // the line of a syntax error only, and most faults of a run file are of another
-// kind. Keys inside an inline table count as standing where the table does.
+// kind. Keys inside an inline table count as standing where the table does. Those of
+// a list of tables have its items numbered from 0: variant[1].name.
 func keyLines(src string) map[string]int {
 	s := &lineScanner{src: src, line: 1}
 	lines := map[string]int{}
@@ -15,13 +19,27 @@ func keyLines(src string) map[string]int {
 		}
 	}
 	table := ""
+	items := map[string]int{} // of lists of tables, how many there were
 	for s.blank(true); s.at < len(s.src); s.blank(true) {
 		began := s.at
 		if s.src[s.at] == '[' {
+			opened := s.at
 			for s.at < len(s.src) && s.src[s.at] == '[' {
 				s.at++
 			}
-			table = strings.Join(s.key(), ".")
+			list := s.at-opened == 2
+			table = ""
+			parts := s.key()
+			for i, part := range parts {
+				table = strings.TrimPrefix(table+"."+part, ".")
+				if list && i == len(parts)-1 {
+					note(table)
+					items[table]++
+				}
+				if n := items[table]; n > 0 {
+					table += fmt.Sprintf("[%d]", n-1)
+				}
+			}
 			note(table)
 			s.skipLine()
 		} else {

@@ -38,6 +38,17 @@ func (f *File) With(r Resolved) string {
 	return b.String()
 }
 
+// Section is one table of the run file with every setting in it.
+func (f *File) Section(name string) string {
+	var b strings.Builder
+	for _, s := range f.sections() {
+		if s.name == name {
+			write(&b, s)
+		}
+	}
+	return b.String()
+}
+
 func write(b *strings.Builder, s section) {
 	fmt.Fprintf(b, "\n[%s]\n", s.name)
 	for _, f := range s.fields {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -17,6 +18,7 @@ import (
 	"x2vec/data/tokenizer"
 	"x2vec/objectives"
 	"x2vec/trainers"
+	"x2vec/trainers/runs"
 )
 
 // Resume says what happens to a run that is in the folder already.
@@ -212,4 +214,31 @@ func (f *File) literals() map[string]string {
 		}
 	}
 	return m
+}
+
+// Stands says where a folder stands that this run would be in: complete, where nothing
+// is left to do. What may not change any more in a run that has begun is Faults.
+func (f *File) Stands(folder string) (complete bool, err error) {
+	old, _, err := ReadRun(folder, nil)
+	if err != nil {
+		return false, nil // nothing is there, or Begin says what is wrong with it
+	}
+	store, err := checkpoints.Open(filepath.Join(folder, trainers.CheckpointsDir))
+	if err != nil {
+		return false, nil
+	}
+	if list, err := store.List(); err != nil || len(list) == 0 {
+		return false, nil
+	}
+	silent := logrus.New()
+	silent.SetOutput(io.Discard)
+	if err := f.changes(old, folder, silent); err != nil {
+		return false, err
+	}
+	dir, err := runs.Open(folder)
+	if err != nil {
+		return false, nil
+	}
+	same := f.Train.Duration == old.Train.Duration && f.Train.EarlyStop == old.Train.EarlyStop && f.Train.MinDelta == old.Train.MinDelta
+	return same && runs.Summarize(dir).State == runs.Complete, nil
 }
