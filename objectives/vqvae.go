@@ -110,14 +110,14 @@ func (o *VQVAE) Check(t Task) error {
 	}
 	net, ok := t.Encoder.(nets.MirroredMap)
 	if !ok {
-		bad(`type: vqvae needs an encoder whose map can be turned back into a picture, and %T has no such decoder; want encoder.type = "residual"`, t.Encoder)
+		bad(`type: vqvae needs an encoder whose map can be turned back into a picture, and %T has no such decoder; want residual, or conv with code = 0`, t.Encoder)
 		return errors.Join(errs...)
 	}
 	if err := net.Check(t.Spec.Shape); err != nil {
 		return errors.Join(append(errs, err)...)
 	}
 	if _, _, _, ok := net.MapSize(t.Spec.Shape); !ok {
-		bad("type: vqvae replaces the vectors of the encoder's map, but its code is made of that map by further weights")
+		bad("type: vqvae replaces the vectors of the encoder's map, but its code is made of that map by further weights; want code = 0")
 	}
 	return errors.Join(errs...)
 }

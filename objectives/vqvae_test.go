@@ -43,15 +43,20 @@ func TestVQVAE(t *testing.T) {
 	} {
 		refused[want] = vqvae(change)
 	}
-	for name, o := range map[string]*objectives.VQVAE{
-		"ema":            vqvae(nil),
-		"loss":           vqvae(func(o *objectives.VQVAE) { o.Codebook, o.Revive = "loss", 0.5 }),
-		"kmeans, revive": vqvae(func(o *objectives.VQVAE) { o.KMeans, o.Revive = 5, 0.5 }),
+	convolutions := &nets.Conv{Channels: []int{6, 5}, Kernel: 4, Stride: 2, Pad: 1, Activation: "tanh", Norm: "none"}
+	for name, c := range map[string]struct {
+		o   *objectives.VQVAE
+		net nets.Encoder
+	}{
+		"ema":            {vqvae(nil), smallResidual()},
+		"loss":           {vqvae(func(o *objectives.VQVAE) { o.Codebook, o.Revive = "loss", 0.5 }), smallResidual()},
+		"kmeans, revive": {vqvae(func(o *objectives.VQVAE) { o.KMeans, o.Revive = 5, 0.5 }), smallResidual()},
+		"convolutions":   {vqvae(nil), convolutions},
 	} {
 		t.Run(name, func(t *testing.T) {
 			objectivetest.Run(t, objectivetest.Case{
-				Objective: o,
-				Task:      objectives.Task{Encoder: smallResidual(), Batch: 8, Seed: 5},
+				Objective: c.o,
+				Task:      objectives.Task{Encoder: c.net, Batch: 8, Seed: 5},
 				Source:    colours(t),
 				Steps:     150, Rate: 0.05, Fall: 0.9,
 				// The decoder's gradient passes straight through the codes, and the terms of
@@ -77,7 +82,8 @@ func TestVQVAERefusesTasks(t *testing.T) {
 	row, small := spec, spec
 	row.Shape, small.Shape = []int{64}, []int{3, 8, 1}
 	for want, task := range map[string]objectives.Task{
-		`an encoder whose map can be turned back into a picture, and *nets.MLP has no such decoder; want encoder.type = "residual"`: {Encoder: &nets.MLP{Code: 2, Activation: "relu"}, Spec: spec},
+		`an encoder whose map can be turned back into a picture, and *nets.MLP has no such decoder; want residual, or conv with code = 0`: {Encoder: &nets.MLP{Code: 2, Activation: "relu"}, Spec: spec},
+		"its code is made of that map by further weights; want code = 0":                                                                  {Encoder: &nets.Conv{Channels: []int{4}, Kernel: 4, Stride: 2, Pad: 1, Code: 3, Activation: "relu", Norm: "none"}, Spec: spec},
 		"vqvae needs pictures": {Encoder: smallResidual(), Spec: row},
 		"halvings: is 1, and pictures of 8x1 cannot be halved so often": {Encoder: smallResidual(), Spec: small},
 		"hidden: is 3, want an even number":                             {Encoder: &nets.Residual{Hidden: 3}, Spec: spec},

@@ -225,6 +225,14 @@ func (e *Conv) EncodeMap(s *graph.Scope, x *G.Node) layers.Map { return pooled(s
 // Decode implements Mirrored. The parameters are fc/weight, fc/bias, conv0/weight,
 // (in, out, kh, kw), and so on.
 func (e *Conv) Decode(s *graph.Scope, code *G.Node, shape []int) *G.Node {
+	h, w, c, _ := e.MapSize(shape)
+	y := layers.Linear(s, "fc", code, c*h*w, layers.Act(e.act(s)))        // (B, c·h·w)
+	m := layers.Images(s, layers.Reshape(s, y, code.Shape()[0], c, h, w)) // (B, h, w, c)
+	return e.DecodeMap(s, m, shape)                                       // (B, C, H, W)
+}
+
+// DecodeMap implements MirroredMap: Decode without the linear layer.
+func (e *Conv) DecodeMap(s *graph.Scope, m layers.Map, shape []int) *G.Node {
 	type side struct{ c, h, w int }
 	sides := []side{{shape[0], shape[1], shape[2]}} // what the encoder sees at each layer
 	for i, c := range e.Channels {
@@ -232,9 +240,6 @@ func (e *Conv) Decode(s *graph.Scope, code *G.Node, shape []int) *G.Node {
 		sides = append(sides, side{c, e.smaller(i, last.h), e.smaller(i, last.w)})
 	}
 	n, act := len(e.Channels), e.act(s)
-	top := sides[n]
-	y := layers.Linear(s, "fc", code, top.c*top.h*top.w, layers.Act(act))
-	m := layers.Images(s, layers.Reshape(s, y, code.Shape()[0], top.c, top.h, top.w)) // (B, h, w, c)
 	for i := range n {
 		from, to, window := sides[n-i], sides[n-i-1], e.window(n-1-i)
 		// Rows and columns that the encoder's windows did not reach.
@@ -253,6 +258,6 @@ func (e *Conv) Decode(s *graph.Scope, code *G.Node, shape []int) *G.Node {
 }
 
 var (
-	_ Mirrored = (*Conv)(nil)
-	_ Mapped   = (*Conv)(nil)
+	_ Mirrored    = (*Conv)(nil)
+	_ MirroredMap = (*Conv)(nil)
 )
