@@ -235,6 +235,9 @@ func newBatch(spec Spec, n int) *Batch {
 		Labels:  make([]int, n),
 		Factors: make([]float32, n*len(spec.Factors)),
 	}
+	if c := spec.Captions; c != nil {
+		b.Caption = make([]int32, n*c.Length)
+	}
 	if spec.Tokens() {
 		b.Tokens = make([]int32, n*spec.Size())
 	} else {
@@ -250,6 +253,9 @@ func (b *Batch) read(src Source, i int, e *Example) error {
 		e.Tokens = b.Tokens[i*size : (i+1)*size : (i+1)*size]
 	} else {
 		e.Pixels = b.Pixels[i*size : (i+1)*size : (i+1)*size]
+	}
+	if c := b.Spec.Captions; c != nil {
+		e.Caption = b.Caption[i*c.Length : (i+1)*c.Length : (i+1)*c.Length]
 	}
 	e.Factors = b.Factors[i*factors : (i+1)*factors : (i+1)*factors]
 	e.Label = -1

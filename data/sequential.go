@@ -63,6 +63,9 @@ func (b *Batch) first(n int) *Batch {
 		Labels:  b.Labels[:n],
 		Factors: b.Factors[:n*len(b.Spec.Factors)],
 	}
+	if c := b.Spec.Captions; c != nil {
+		f.Caption = b.Caption[:n*c.Length]
+	}
 	if b.Spec.Tokens() {
 		f.Tokens = b.Tokens[:n*b.Spec.Size()]
 	} else {

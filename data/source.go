@@ -19,6 +19,9 @@ type Spec struct {
 	// Codes is how many codes there are where an example is a grid of them, (H, W), as
 	// another model makes of pictures; 0 elsewhere.
 	Codes int
+	// Captions say what the texts are like that go with the examples, one with each; nil
+	// where there are none.
+	Captions *Captions
 	// Classes names the labels 0..len-1; empty where there are none.
 	Classes []string
 	// Factors names further targets that are known of every example (position,
@@ -65,6 +68,9 @@ type Example struct {
 	// Tokens are words of the vocabulary by number, -1 after the end of the text; or
 	// codes.
 	Tokens []int32
+	// Caption has room for Spec.Captions.Length tokens where the Spec has captions, and
+	// Read fills it: words of their vocabulary by number, -1 after the end.
+	Caption []int32
 	// Label is the class, or -1 where there is none.
 	Label int
 	// Factors holds one value a factor of the Spec; NaN where it is not known.
@@ -120,6 +126,7 @@ type Batch struct {
 	Index   []int     // (N) positions in the Source
 	Pixels  []byte    // (N, C, H, W)
 	Tokens  []int32   // (N, T)
+	Caption []int32   // (N, Spec.Captions.Length)
 	Labels  []int     // (N) -1 = none
 	Factors []float32 // (N, len(Spec.Factors))
 }

@@ -37,7 +37,11 @@ func Run(t *testing.T, open func() (data.Source, error)) {
 }
 
 func room(spec data.Spec) *data.Example {
-	return &data.Example{Pixels: make([]byte, spec.Size()), Factors: make([]float32, len(spec.Factors))}
+	e := &data.Example{Pixels: make([]byte, spec.Size()), Factors: make([]float32, len(spec.Factors))}
+	if c := spec.Captions; c != nil {
+		e.Caption = make([]int32, c.Length)
+	}
+	return e
 }
 
 // some are positions all over the source, its ends among them.
@@ -100,6 +104,9 @@ func checkExamples(t *testing.T, src data.Source) {
 		for f := range b.Factors {
 			b.Factors[f] = -1e9
 		}
+		for c := range b.Caption {
+			b.Caption[c] = 1 << 20
+		}
 		b.Label = 1 << 20
 		if err := src.Read(i, a); err != nil {
 			t.Fatalf("example %d: %v", i, err)
@@ -113,6 +120,12 @@ func checkExamples(t *testing.T, src data.Source) {
 		if a.Label < -1 || a.Label >= len(spec.Classes) {
 			t.Errorf("example %d: label %d with %d classes", i, a.Label, len(spec.Classes))
 		}
+		for c, v := range a.Caption {
+			if words := spec.Captions.Words.Len(); v >= int32(words) || v < -1 || v >= 0 && c > 0 && a.Caption[c-1] < 0 || v < 0 && c == 0 {
+				t.Errorf("example %d: its caption is %v, want some of %d words and then -1", i, a.Caption, words)
+				break
+			}
+		}
 		for f, v := range a.Factors {
 			if n := spec.Factors[f].Values; n > 0 && (v < 0 || v >= float32(n) || v != float32(int(v))) {
 				t.Errorf("example %d: factor %s is %g, want one of 0..%d", i, spec.Factors[f].Name, v, n-1)
@@ -122,7 +135,7 @@ func checkExamples(t *testing.T, src data.Source) {
 }
 
 func same(a, b *data.Example) bool {
-	return a.Label == b.Label && bytes.Equal(a.Pixels, b.Pixels) && slices.Equal(a.Factors, b.Factors)
+	return a.Label == b.Label && bytes.Equal(a.Pixels, b.Pixels) && slices.Equal(a.Factors, b.Factors) && slices.Equal(a.Caption, b.Caption)
 }
 
 func checkConcurrent(t *testing.T, src data.Source) {

@@ -41,6 +41,8 @@ type pictureFile struct {
 	label int    // -1 = none
 
 	factors []float32
+	text    string  // its caption
+	caption []int32 // that in tokens; nil where there are no captions
 }
 
 // The names under which a folder keeps its splits.
@@ -55,15 +57,7 @@ var splitNames = map[string][]string{
 // are no classes. A file of labels takes the place of all that.
 func openFolder(root string, o Options) (data.Source, error) {
 	f := &folder{root: root, o: o}
-	var files []pictureFile
-	var classes []string
-	var factors []data.Factor
-	var err error
-	if o.Labels != "" {
-		files, classes, factors, err = listTable(root, o)
-	} else {
-		files, classes, err = listSplit(root, o)
-	}
+	files, classes, factors, err := listPairs(root, o)
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +71,11 @@ func openFolder(root string, o Options) (data.Source, error) {
 	}
 	f.spec = data.Spec{Name: filepath.Base(absolute(root)), Split: o.Split, Shape: []int{o.Channels, size, size}, Classes: classes, Factors: factors}
 	f.o.Size = size
+	if o.Captions != "" {
+		if err := f.caption(); err != nil {
+			return nil, err
+		}
+	}
 	f.cached = make([]atomic.Pointer[[]byte], len(f.files))
 	f.room.Store(cacheBytes)
 	f.sum = sync.OnceValues(f.checksum)
@@ -316,6 +315,7 @@ func (f *folder) Read(index int, into *data.Example) error {
 		if err == nil {
 			into.Label = f.files[i].label
 			copy(into.Factors, f.files[i].factors)
+			copy(into.Caption, f.files[i].caption)
 			return nil
 		}
 		if fault == nil {
@@ -367,11 +367,14 @@ func (f *folder) checksum() (string, error) {
 }
 
 // told are further things that a checksum is over.
-func told(values []float32) []any {
-	if len(values) == 0 {
-		return nil
+func (p pictureFile) told() (list []any) {
+	if len(p.factors) > 0 {
+		list = append(list, p.factors)
 	}
-	return []any{values}
+	if p.caption != nil {
+		list = append(list, p.text, p.caption)
+	}
+	return list
 }
 
 func sumFile(h io.Writer, root string, p pictureFile, whole *int64) error {
@@ -384,7 +387,7 @@ func sumFile(h io.Writer, root string, p pictureFile, whole *int64) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(h, append([]any{filepath.ToSlash(p.path), p.label, info.Size()}, told(p.factors)...)...)
+	fmt.Fprintln(h, append([]any{filepath.ToSlash(p.path), p.label, info.Size()}, p.told()...)...)
 	const end = 4 << 10
 	if *whole -= info.Size(); *whole >= 0 || info.Size() <= 2*end {
 		_, err = io.Copy(h, file)

@@ -135,6 +135,9 @@ func read(t testing.TB, src data.Source, i int) data.Example {
 	t.Helper()
 	s := src.Spec()
 	e := data.Example{Pixels: make([]byte, s.Size()), Factors: make([]float32, len(s.Factors))}
+	if s.Captions != nil {
+		e.Caption = make([]int32, s.Captions.Length)
+	}
 	if err := src.Read(i, &e); err != nil {
 		t.Fatalf("example %d: %v", i, err)
 	}

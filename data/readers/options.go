@@ -43,14 +43,20 @@ type Options struct {
 	Part    data.Part // of the training examples; zero = all
 	Unseen  bool      // OpenSplits leaves out training examples whose bytes are in the test set
 
+	// Captions asks for texts with the pictures: of shapes "made"; of a folder "txt", a
+	// text file beside each picture, or a table with the columns file and caption, in
+	// place of Labels. Words, Tokenizer, MinCount (1), MaxWords and Length (32) say how
+	// they are cut.
+	Captions string
+
 	Words     string // text: one of text.Modes; empty = words
 	Tokenizer string // text: a tokenizer.json, for tokens in place of words; empty = words
 	MinCount  int    // text: words that occur less often are left out; 0 = 5
 	MaxWords  int    // text: the most frequent words to keep; 0 = all
 	Unknown   bool   // text: words that are not kept stand as [UNK], and are not left out
 	Length    int    // text: words of an example; 0 = 256
-	// Vocabulary is that of the run which a text is for, in place of one that is
-	// counted.
+	// Vocabulary is that of the run which a text or captions are for, in place of one
+	// that is counted.
 	Vocabulary *data.Vocabulary
 
 	// Warn is told what was accepted but should be known; nil = nobody.
@@ -165,6 +171,7 @@ func (o Options) Check() error {
 			faults = append(faults, err)
 		}
 	}
+	o.checkCaptions(&faults)
 	if o.Name == "emnist" && o.Variant != "" && emnistClasses[o.Variant] == nil {
 		names := []string{"balanced", "byclass", "bymerge", "digits", "letters", "mnist"}
 		faults.add("variant: is %q, want one of %s%s", o.Variant, strings.Join(names, ", "), meant(o.Variant, names))
@@ -255,7 +262,9 @@ func OpenSplits(o, forTest Options) (train, test data.Source, trainErr, testErr 
 		if o.Unseen { // what is left out is not drawn
 			whole.Part, whole.Limit = data.Part{}, 0
 		}
-		train, trainErr = Open(whole)
+		if train, trainErr = Open(whole); trainErr == nil && train.Spec().Captions != nil {
+			forTest.Vocabulary = train.Spec().Captions.Words
+		}
 		test, testErr = Open(forTest)
 		if o.Unseen && trainErr == nil && testErr == nil {
 			n := train.Len()

@@ -17,6 +17,7 @@ type shapes struct {
 	spec data.Spec
 	seed uint64
 	n    int
+	o    Options
 }
 
 // form is one kind of shape: the corners of a polygon within the unit circle, or
@@ -70,7 +71,7 @@ var colours = []struct {
 const minRadius, maxRadius = 0.15, 0.40
 
 func openShapes(o Options) (data.Source, error) {
-	s := &shapes{seed: o.Seed, n: count(o)}
+	s := &shapes{seed: o.Seed, n: count(o), o: o}
 	size := o.Size
 	if size == 0 {
 		size = 32
@@ -93,8 +94,21 @@ func openShapes(o Options) (data.Source, error) {
 		factors = append(factors[:1:1], factors[2:]...) // all are white
 	}
 	s.spec = data.Spec{Name: "shapes", Split: o.Split, Shape: []int{o.Channels, size, size}, Classes: classes, Factors: factors}
+	if o.Captions != "" {
+		training := *s
+		if training.spec.Split = "train"; o.Split != "train" {
+			training.n = trainingShapes
+		}
+		var err error
+		if s.spec.Captions, err = o.newCaptions(training.captions); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
+
+// trainingShapes and testShapes are how many there are where nothing is said.
+const trainingShapes, testShapes = 60_000, 10_000
 
 // count is the number of examples of a source that is made on the spot.
 func count(o Options) int {
@@ -102,9 +116,9 @@ func count(o Options) int {
 	case o.Count > 0:
 		return o.Count
 	case o.Split == "test":
-		return 10_000
+		return testShapes
 	}
-	return 60_000
+	return trainingShapes
 }
 
 func (s *shapes) Spec() data.Spec { return s.spec }
@@ -114,28 +128,42 @@ func (s *shapes) Read(index int, into *data.Example) error {
 	if err := data.InRange(index, s.n); err != nil {
 		return err
 	}
-	r := draw.New(draw.Key(s.seed, "shapes/"+s.spec.Split, 0, index))
-	kind, colour := r.IntN(len(forms)), r.IntN(len(colours))
-	radius := minRadius + (maxRadius-minRadius)*r.Float64()
-	x, y := radius+(1-2*radius)*r.Float64(), radius+(1-2*radius)*r.Float64()
-	turn := 2 * math.Pi / float64(forms[kind].symmetry) * r.Float64()
-	if forms[kind].corners == nil {
-		turn = 0
-	}
-	c := colours[colour]
+	d := s.draw(index)
+	c := colours[d.colour]
 	planes := [][]byte{into.Pixels}
 	values := []float64{255}
-	into.Factors = append(into.Factors[:0], float32(kind))
+	into.Factors = append(into.Factors[:0], float32(d.kind))
 	if s.spec.Shape[0] == 3 {
 		n := len(into.Pixels) / 3
 		planes = [][]byte{into.Pixels[:n], into.Pixels[n : 2*n], into.Pixels[2*n:]}
 		values = []float64{c.r, c.g, c.b}
-		into.Factors = append(into.Factors, float32(colour))
+		into.Factors = append(into.Factors, float32(d.colour))
 	}
-	into.Factors = append(into.Factors, float32(x), float32(y), float32(radius), float32(turn))
-	into.Label = kind
-	fill(planes, values, s.spec.Shape[1], forms[kind], x, y, radius, turn)
+	into.Factors = append(into.Factors, float32(d.x), float32(d.y), float32(d.radius), float32(d.turn))
+	into.Label = d.kind
+	fill(planes, values, s.spec.Shape[1], forms[d.kind], d.x, d.y, d.radius, d.turn)
+	if c := s.spec.Captions; c != nil && len(into.Caption) > 0 {
+		return c.Encode(into.Caption, s.caption(index, d))
+	}
 	return nil
+}
+
+// drawn is what a shape is drawn from.
+type drawn struct {
+	kind, colour       int
+	x, y, radius, turn float64
+}
+
+func (s *shapes) draw(index int) drawn {
+	r := draw.New(draw.Key(s.seed, "shapes/"+s.spec.Split, 0, index))
+	d := drawn{kind: r.IntN(len(forms)), colour: r.IntN(len(colours))}
+	d.radius = minRadius + (maxRadius-minRadius)*r.Float64()
+	d.x, d.y = d.radius+(1-2*d.radius)*r.Float64(), d.radius+(1-2*d.radius)*r.Float64()
+	d.turn = 2 * math.Pi / float64(forms[d.kind].symmetry) * r.Float64()
+	if forms[d.kind].corners == nil {
+		d.turn = 0
+	}
+	return d
 }
 
 // fill draws the form on black. A pixel is covered by as much as the border's
@@ -191,8 +219,14 @@ func fromPolygon(corners [][2]float64, x, y float64) float64 {
 }
 
 // Checksum is over what determines the examples, the version of the drawing
-// included.
-func (s *shapes) Checksum() (string, error) { return recipe("shapes 1", s.seed, s.spec, s.n), nil }
+// included, and that of the captions.
+func (s *shapes) Checksum() (string, error) {
+	version := "shapes 1"
+	if c := s.spec.Captions; c != nil {
+		version += fmt.Sprint(" with captions 1 ", c.Length, s.o.Words, s.o.Tokenizer, c.Words.Words)
+	}
+	return recipe(version, s.seed, s.spec, s.n), nil
+}
 
 // recipe is the checksum of a source that is made on the spot.
 func recipe(version string, seed uint64, spec data.Spec, n int) string {

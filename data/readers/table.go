@@ -25,7 +25,7 @@ const maxTable = 256 << 20
 // by commas elsewhere.
 //
 // With a first line of names (file, label, split) other columns are numbers that are
-// known of each picture. Labels with a semicolon between them are several of one
+// known of each picture, but for a caption, which is a text. Labels with a semicolon between them are several of one
 // picture; then each is a factor of two values, and there are no classes.
 type table struct {
 	classes []string
@@ -39,10 +39,11 @@ type tableRow struct {
 	split   string
 	label   int
 	factors []float32
+	caption string
 }
 
-// readTable reads a file of labels.
-func readTable(path string) (*table, error) {
+// readTable reads a file of labels or, where every picture must have one, of captions.
+func readTable(path string, captions bool) (*table, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func readTable(path string) (*table, error) {
 	if strings.EqualFold(filepath.Ext(path), ".tsv") {
 		comma = '\t'
 	}
-	t, err := parseTable(text, comma)
+	t, err := parseTable(text, comma, captions)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -68,14 +69,15 @@ func readTable(path string) (*table, error) {
 
 // columns are the places of what is known; -1 where it is not there.
 type columns struct {
-	file, label, split int
-	numbers            []int
-	names              []string // of the numbers
+	file, label, split, caption int
+
+	numbers []int
+	names   []string // of the numbers
 }
 
 // columnsOf reads a first line of names; ok is false where it is none.
 func columnsOf(line []string) (c columns, ok bool) {
-	c = columns{-1, -1, -1, nil, nil}
+	c = columns{file: -1, label: -1, split: -1, caption: -1}
 	for i, name := range line {
 		switch name = strings.ToLower(strings.TrimSpace(name)); name {
 		case "file", "filename", "file_name", "path", "image":
@@ -84,6 +86,8 @@ func columnsOf(line []string) (c columns, ok bool) {
 			c.label = i
 		case "split", "set":
 			c.split = i
+		case "caption", "text":
+			c.caption = i
 		default:
 			c.numbers, c.names = append(c.numbers, i), append(c.names, strings.TrimSpace(line[i]))
 		}
@@ -91,27 +95,34 @@ func columnsOf(line []string) (c columns, ok bool) {
 	return c, c.file >= 0
 }
 
-func parseTable(text []byte, comma rune) (*table, error) {
+func parseTable(text []byte, comma rune, captions bool) (*table, error) {
 	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff"))))
 	r.Comma, r.FieldsPerRecord, r.ReuseRecord = comma, 0, false
+	r.LazyQuotes = comma == '\t' // where tabs separate, quotes are marks of a text
 	lines, err := r.ReadAll()
 	if err != nil {
 		return nil, err
 	}
 	if len(lines) == 0 {
-		return nil, errors.New("is empty; want lines of a file and its label")
+		return nil, errors.New("is empty; want lines of a file and its label or caption")
 	}
 	c, named := columnsOf(lines[0])
 	first := 1 // line of the first row
 	if named {
 		lines, first = lines[1:], 2
 	} else if n := len(lines[0]); n == 2 || n == 3 {
-		c = columns{file: 0, label: 1, split: -1}
+		c = columns{file: 0, label: 1, split: -1, caption: -1}
+		if captions {
+			c.label, c.caption = -1, 1
+		}
 		if n == 3 {
 			c.split = 2
 		}
 	} else {
-		return nil, fmt.Errorf("has %d columns without names; want file and label, or file, label and split, or a first line of names", n)
+		return nil, fmt.Errorf("has %d columns without names; want file and label or caption, and perhaps the split, or a first line of names", n)
+	}
+	if captions && c.caption < 0 {
+		return nil, errors.New("line 1: no column is named caption")
 	}
 	t := &table{splits: c.split >= 0}
 	labels := make([]string, len(lines))
@@ -124,6 +135,11 @@ func parseTable(text []byte, comma rune) (*table, error) {
 		if c.label >= 0 {
 			labels[i] = strings.TrimSpace(line[c.label])
 			several = several || strings.Contains(labels[i], ";")
+		}
+		if c.caption >= 0 {
+			if row.caption = strings.Join(strings.Fields(line[c.caption]), " "); captions && row.caption == "" {
+				return nil, fmt.Errorf("line %d: %s has no caption", first+i, row.file)
+			}
 		}
 		if t.splits {
 			name := strings.ToLower(strings.TrimSpace(line[c.split]))
@@ -233,22 +249,32 @@ func (t *table) measure() {
 	}
 }
 
-// listTable gives the pictures of o.Split that a file of labels lists.
-func listTable(root string, o Options) ([]pictureFile, []string, []data.Factor, error) {
-	path := o.Labels
+// listTable gives the pictures of o.Split that a file of labels or captions lists.
+func listTable(root, path string, o Options) ([]pictureFile, []string, []data.Factor, error) {
+	captions := path == o.Captions
 	if !filepath.IsAbs(path) && !exists(path) {
 		path = filepath.Join(root, path)
 	}
-	t, err := readTable(path)
+	t, err := readTable(path, captions)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	test := testPart(len(t.rows), o)
+	// A picture that is listed several times, with a caption each, is in one part.
+	number := map[string]int{}
+	for _, row := range t.rows {
+		if _, there := number[row.file]; !there {
+			number[row.file] = len(number)
+		}
+	}
+	if len(number) == 1 && !t.splits {
+		return nil, nil, nil, fmt.Errorf("%s: one picture cannot be split into train and test", path)
+	}
+	test := testPart(len(number), o)
 	var part []pictureFile
-	for i, row := range t.rows {
+	for _, row := range t.rows {
 		inTest := row.split == "test"
 		if !t.splits {
-			inTest = test[i]
+			inTest = test[number[row.file]]
 		}
 		if inTest != (o.Split == "test") {
 			continue
@@ -256,7 +282,7 @@ func listTable(root string, o Options) ([]pictureFile, []string, []data.Factor, 
 		if !exists(filepath.Join(root, row.file)) {
 			return nil, nil, nil, fmt.Errorf("%s names %s, which is not in %s", path, row.file, root)
 		}
-		part = append(part, pictureFile{path: row.file, label: row.label, factors: row.factors})
+		part = append(part, pictureFile{path: row.file, label: row.label, factors: row.factors, text: row.caption})
 	}
 	if len(part) == 0 {
 		return nil, nil, nil, absent(fmt.Sprintf("%s lists no picture of the %s split", path, o.Split))

@@ -134,7 +134,7 @@ func FuzzTable(f *testing.F) {
 		if tabs {
 			comma = '\t'
 		}
-		got, err := parseTable(text, comma)
+		got, err := parseTable(text, comma, false)
 		if err != nil {
 			return
 		}

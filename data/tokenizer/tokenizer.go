@@ -160,3 +160,19 @@ func (t *Tokenizer) check() error {
 	}
 	return nil
 }
+
+// Text writes tokens as a text: their bytes, or pieces joined to words.
+func (t *Tokenizer) Text(tokens []string) string {
+	if t.kind == "wordpiece" {
+		return strings.TrimSpace(strings.ReplaceAll(" "+strings.Join(tokens, " "), " "+t.inside, ""))
+	}
+	var b []byte
+	for _, token := range tokens {
+		for _, r := range token {
+			if v, ok := runeBytes[r]; ok {
+				b = append(b, v)
+			}
+		}
+	}
+	return strings.TrimSpace(strings.ToValidUTF8(string(b), "�"))
+}

@@ -22,6 +22,15 @@ var byteRunes = func() (list [256]rune) {
 	return list
 }()
 
+// runeBytes are the bytes that byteRunes stand for.
+var runeBytes = func() map[rune]byte {
+	m := map[rune]byte{}
+	for b, r := range byteRunes {
+		m[r] = byte(b)
+	}
+	return m
+}()
+
 // spaceRune is how a space is written.
 var spaceRune = byteRunes[' ']
 

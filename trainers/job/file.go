@@ -68,6 +68,9 @@ type Data struct {
 	LabelSeed uint64 `toml:"label_seed"` // by which per_class and share are drawn
 	Unseen    bool   `toml:"unseen"`     // leave out training examples whose bytes are in the test set
 
+	Captions string `toml:"captions"` // shapes: made; folder: txt, beside each picture, or a table (file, caption)
+
+	// Of a text, or of captions:
 	Words     string `toml:"words"`     // text: how it is split: text8, words or whitespace
 	MinCount  int    `toml:"min_count"` // text: words that occur less often are left out
 	MaxWords  int    `toml:"max_words"` // text: the most frequent words to keep; 0 = all
@@ -103,6 +106,18 @@ func dataKeys(name string) []string {
 	case "folder":
 		keys = append(keys, "channels", "resize", "damaged", "test_share", "labels")
 	}
+	if readers.HasCaptions(name) {
+		keys = append(keys, "captions")
+	}
+	return keys
+}
+
+// keys are the settings that the section takes as it stands.
+func (d Data) keys() []string {
+	keys := dataKeys(d.Source)
+	if d.Captions != "" && readers.HasCaptions(d.Source) {
+		keys = append(keys, "words", "tokenizer", "min_count", "max_words", "length")
+	}
 	return keys
 }
 
@@ -115,6 +130,7 @@ func (d Data) options(split string, warn func(string)) readers.Options {
 		Variant: d.Variant, AsStored: d.AsStored, Size: d.Size, Channels: d.Channels, Count: d.Count,
 		Resize: transforms.Fit(d.Resize), OnDamaged: d.Damaged, TestShare: d.TestShare,
 		Labels: d.Labels, Classes: d.Classes, Part: data.Part{PerClass: d.PerClass, Share: d.Share, Seed: d.LabelSeed}, Unseen: d.Unseen,
+		Captions: d.Captions,
 		Words: d.Words, MinCount: d.MinCount, MaxWords: d.MaxWords, Unknown: d.Unknown, Tokenizer: d.Tokenizer, Length: d.Length, Warn: warn}
 	if split == "test" {
 		o.Limit, o.Count = d.TestLimit, 0
@@ -267,7 +283,7 @@ func (f *File) sections() []section {
 		return s
 	}
 	return []section{
-		{"data", only(fieldsOf(&f.Data), dataKeys(f.Data.Source))},
+		{"data", only(fieldsOf(&f.Data), f.Data.keys())},
 		typed("encoder", &f.encoderType, f.Encoder),
 		typed("objective", &f.objectiveType, f.Objective),
 		{"optimizer", only(fieldsOf(&f.Optimizer), optim.Keys(f.Optimizer.Type))},
@@ -355,6 +371,9 @@ func (f *File) choose(s *source) {
 	f.Data.Source = pick("data", "source", f.Data.Source, readers.Names())
 	if f.Data.isText() {
 		f.Data.TestShare = 0
+	}
+	if captions, ok := s.table("data")["captions"].(string); ok && captions != "" && readers.HasCaptions(f.Data.Source) {
+		f.Data.Captions, f.Data.MinCount, f.Data.Length = captions, 1, 32
 	}
 	if f.encoderType = pick("encoder", "type", "mlp", nets.Names()); f.encoderType != "" {
 		f.Encoder, _ = nets.New(f.encoderType)

@@ -67,7 +67,10 @@ func keep(folder string, step int, freeze func(k *Kept, snap *checkpoints.Snapsh
 			return nil, fmt.Errorf("%s does not say what its examples are like: `x2vec resume %s` writes it", filepath.Join(folder, trainers.RunFile), folder)
 		}
 	}
-	if err := k.readWords(); err != nil {
+	if k.Task.Spec.Words, err = k.readWords(VocabularyFile); err != nil {
+		return nil, err
+	}
+	if err := k.readCaptions(); err != nil {
 		return nil, err
 	}
 	if k.Params, err = freeze(k, snap); err != nil {
@@ -81,20 +84,36 @@ func keep(folder string, step int, freeze func(k *Kept, snap *checkpoints.Snapsh
 	return k, nil
 }
 
-func (k *Kept) readWords() error {
-	path := filepath.Join(k.Folder, VocabularyFile)
+// readWords reads a vocabulary that the run keeps; nil where it has none.
+func (k *Kept) readWords(name string) (*data.Vocabulary, error) {
+	path := filepath.Join(k.Folder, name)
 	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer file.Close()
-	if k.Task.Spec.Words, err = data.ReadVocabulary(file); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+	words, err := data.ReadVocabulary(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return nil
+	return words, nil
+}
+
+// readCaptions sets how captions are cut, of a run whose pictures had some.
+func (k *Kept) readCaptions() error {
+	words, err := k.readWords(CaptionsFile)
+	if err != nil || words == nil {
+		return err
+	}
+	o := k.File.Data.options("train", nil)
+	if o.Tokenizer != "" {
+		o.Tokenizer = filepath.Join(k.Folder, TokenizerFile)
+	}
+	k.Task.Spec.Captions, err = readers.CaptionsOf(o, words)
+	return err
 }
 
 // Open opens examples for the encoder: the run's own where from is empty, else a
@@ -102,6 +121,9 @@ func (k *Kept) readWords() error {
 // cannot take them.
 func (k *Kept) Open(from, split string, warn func(string)) (data.Source, error) {
 	o := k.File.Data.options(split, warn)
+	if c := k.Task.Spec.Captions; c != nil {
+		o.Vocabulary = c.Words
+	}
 	if o.Tokenizer != "" {
 		o.Tokenizer = filepath.Join(k.Folder, TokenizerFile)
 	}

@@ -38,6 +38,9 @@ var ErrComplete = errors.New("the run is complete")
 // reads it.
 const VocabularyFile = "vocabulary.tsv"
 
+// CaptionsFile is in the folder of a run whose pictures have captions: their words.
+const CaptionsFile = "captions.tsv"
+
 // TokenizerFile is in the folder of a run whose examples are tokens.
 const TokenizerFile = "tokenizer.json"
 
@@ -126,24 +129,36 @@ func (f *File) Begin(folder string, resume Resume, version string, log logrus.Fi
 		}
 	}
 	if words := config.Task.Spec.Words; words != nil {
-		var b bytes.Buffer
-		if err := words.Write(&b); err != nil {
+		if err := f.keepWords(folder, VocabularyFile, words); err != nil {
 			return nil, done, err
 		}
-		if err := checkpoints.WriteFile(filepath.Join(folder, VocabularyFile), b.Bytes()); err != nil {
+	}
+	if c := config.Task.Spec.Captions; c != nil {
+		if err := f.keepWords(folder, CaptionsFile, c.Words); err != nil {
 			return nil, done, err
-		}
-		if f.Data.Tokenizer != "" {
-			t, err := tokenizer.Load(f.Data.Tokenizer)
-			if err == nil {
-				err = t.Save(filepath.Join(folder, TokenizerFile))
-			}
-			if err != nil {
-				return nil, done, err
-			}
 		}
 	}
 	return run, done, checkpoints.WriteFile(filepath.Join(folder, trainers.RunFile), []byte(f.With(now)))
+}
+
+// keepWords writes a vocabulary into a run's folder, and the tokenizer that cuts texts
+// into it.
+func (f *File) keepWords(folder, name string, words *data.Vocabulary) error {
+	var b bytes.Buffer
+	if err := words.Write(&b); err != nil {
+		return err
+	}
+	if err := checkpoints.WriteFile(filepath.Join(folder, name), b.Bytes()); err != nil {
+		return err
+	}
+	if f.Data.Tokenizer == "" {
+		return nil
+	}
+	t, err := tokenizer.Load(f.Data.Tokenizer)
+	if err != nil {
+		return err
+	}
+	return t.Save(filepath.Join(folder, TokenizerFile))
 }
 
 // ReadRun reads the run file of a run's folder, with --set values laid over it.
