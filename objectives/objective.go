@@ -179,6 +179,19 @@ type Survey interface {
 	Figures() []Figure
 }
 
+// Examined objectives put the model to a test of its own on all test examples, besides
+// the loss; Examine reads them again, at each evaluation.
+type Examined interface {
+	Examine(ctx context.Context, t Task, ps *graph.Params, test data.Source) (*Examination, error)
+}
+
+// An Examination is what came out of that.
+type Examination struct {
+	Figures  []Figure
+	Pictures []Picture
+	Tables   []Table
+}
+
 // A Picture shows what a model makes of a few examples.
 type Picture struct {
 	Name    string // file name without its ending: "reconstructions"

@@ -166,6 +166,14 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 	if survey != nil {
 		e.add(survey.Figures())
 	}
+	if o, ok := t.Objective.(objectives.Examined); ok {
+		found, err := o.Examine(ctx, t.Task, t.Params, t.Test)
+		if err != nil {
+			return nil, err
+		}
+		e.add(found.Figures)
+		e.Pictures, e.Tables = append(e.Pictures, found.Pictures...), append(e.Tables, found.Tables...)
+	}
 	if alarm := t.alarm(metrics); alarm != "" {
 		e.Alarms = append(e.Alarms, "on the test examples "+alarm)
 	}

@@ -93,6 +93,12 @@ func InfoNCE(s *graph.Scope, a, b *G.Node, temperature float32, symmetric bool) 
 	return s.Apply(&ops.InfoNCE{Temperature: temperature, Symmetric: symmetric}, a, b) // ()
 }
 
+// LearnedInfoNCE is InfoNCE, symmetric, with a temperature that is learned: scale, (1), is
+// the log of its inverse (Radford et al. 2021, arXiv:2103.00020, section 2.4).
+func LearnedInfoNCE(s *graph.Scope, a, b, scale *G.Node) *G.Node {
+	return s.Apply(&ops.InfoNCE{Symmetric: true, Learned: true}, a, b, scale) // ()
+}
+
 // WeightedSum is Σ wᵢ·xᵢ over scalars, such as the parts of a loss: as many
 // weights as nodes.
 func WeightedSum(s *graph.Scope, weights []float32, x ...*G.Node) *G.Node {

@@ -171,6 +171,32 @@ func (k *InfoNCE) products(lo, hi int) {
 	k.dots[lo/k.chunk] = vec.Dot(k.a.u[lo*d:hi*d], k.da[lo*d:hi*d])
 }
 
+// Temperature is that of an InfoNCE whose temperature is learned, a scalar without a
+// gradient, to watch it by: exp(−s) of its input s, (1).
+type Temperature struct{}
+
+// Name implements Kernel.
+func (k *Temperature) Name() string { return "temperature" }
+
+// Shape implements Kernel.
+func (k *Temperature) Shape(in []tensor.Shape) (tensor.Shape, error) {
+	if in[0].TotalSize() != 1 {
+		return nil, fmt.Errorf("the scale is %v, want (1)", in[0])
+	}
+	return tensor.Shape{}, nil
+}
+
+// Grads implements Kernel.
+func (k *Temperature) Grads() []bool { return []bool{false} }
+
+// Forward implements Kernel.
+func (k *Temperature) Forward(in []Arg, out []float32) {
+	out[0] = float32(math.Exp(-float64(in[0].F[0])))
+}
+
+// Backward implements Kernel.
+func (k *Temperature) Backward([]Arg, []float32, []float32, [][]float32) {}
+
 // units are rows brought to unit length, as by L2Normalize.
 type units struct {
 	n, d, chunk int

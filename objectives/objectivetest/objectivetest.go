@@ -36,6 +36,9 @@ type Case struct {
 	// none.
 	Estimated []string
 
+	// Bounds says that AfterStep keeps parameters within bounds and changes nothing else.
+	Bounds bool
+
 	// Refused are settings that Check must refuse, with a part of the sentence
 	// that says why.
 	Refused map[string]objectives.Objective
@@ -117,9 +120,13 @@ func (c *Case) batch(t *testing.T, index []int) *data.Batch {
 		} else {
 			e.Pixels = make([]byte, spec.Size())
 		}
+		if spec.Captions != nil {
+			e.Caption = make([]int32, spec.Captions.Length)
+		}
 		if err := c.Source.Read(i, &e); err != nil {
 			t.Fatal(err)
 		}
+		b.Caption = append(b.Caption, e.Caption...)
 		b.Pixels = append(b.Pixels, e.Pixels...)
 		b.Tokens = append(b.Tokens, e.Tokens...)
 		b.Labels = append(b.Labels, e.Label)

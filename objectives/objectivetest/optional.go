@@ -101,8 +101,8 @@ func (c *Case) afterStep(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if models[i] = bytes(t, ps); same(before, models[i]) {
-			t.Error("nothing is changed after a step")
+		if models[i] = bytes(t, ps); same(before, models[i]) != c.Bounds {
+			t.Errorf("something is changed after a step: %v", c.Bounds)
 		}
 	}
 	if !same(models[0], models[1]) {
