@@ -16,6 +16,7 @@ func commands() []*cobra.Command {
 		probeCommand(),
 		finetuneCommand(),
 		transferCommand(),
+		zeroshotCommand(),
 		neighborsCommand(),
 		analogyCommand(),
 		fillCommand(),

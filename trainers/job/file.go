@@ -131,7 +131,7 @@ func (d Data) options(split string, warn func(string)) readers.Options {
 		Resize: transforms.Fit(d.Resize), OnDamaged: d.Damaged, TestShare: d.TestShare,
 		Labels: d.Labels, Classes: d.Classes, Part: data.Part{PerClass: d.PerClass, Share: d.Share, Seed: d.LabelSeed}, Unseen: d.Unseen,
 		Captions: d.Captions,
-		Words: d.Words, MinCount: d.MinCount, MaxWords: d.MaxWords, Unknown: d.Unknown, Tokenizer: d.Tokenizer, Length: d.Length, Warn: warn}
+		Words:    d.Words, MinCount: d.MinCount, MaxWords: d.MaxWords, Unknown: d.Unknown, Tokenizer: d.Tokenizer, Length: d.Length, Warn: warn}
 	if split == "test" {
 		o.Limit, o.Count = d.TestLimit, 0
 	}
