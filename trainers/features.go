@@ -124,10 +124,8 @@ func FrozenModel(task objectives.Task, snap *checkpoints.Snapshot, build func(t 
 		return nil, err
 	}
 	have := map[string]checkpoints.Array{}
-	for _, list := range [][]checkpoints.Array{snap.Weights, snap.Extra[averageSection]} { // the average comes over the weights
-		for _, a := range list {
-			have[a.Name] = a
-		}
+	for _, a := range WeightsOf(snap) {
+		have[a.Name] = a
 	}
 	for _, p := range ps.All() {
 		a, ok := have[p.Path]
@@ -140,6 +138,32 @@ func FrozenModel(task objectives.Task, snap *checkpoints.Snapshot, build func(t 
 		copy(p.Data, a.F32)
 	}
 	return ps, nil
+}
+
+// WeightsOf are all arrays of the model that a checkpoint holds, averaged where the run
+// kept an average.
+func WeightsOf(snap *checkpoints.Snapshot) []checkpoints.Array {
+	average := map[string]checkpoints.Array{}
+	for _, a := range snap.Extra[averageSection] {
+		average[a.Name] = a
+	}
+	list := slices.Clone(snap.Weights)
+	for i, a := range list {
+		if b, ok := average[a.Name]; ok {
+			list[i] = b
+		}
+	}
+	return list
+}
+
+// Foreign is the checkpoint of a model that was trained elsewhere: its encoder, all else
+// that it holds, and how bytes become numbers for it.
+func Foreign(ps *graph.Params, rest []checkpoints.Array, pixels objectives.Scaling) *checkpoints.Snapshot {
+	snap := &checkpoints.Snapshot{Weights: slices.Clone(rest), Extra: map[string][]checkpoints.Array{scalingSection: scalingArrays(pixels)}}
+	for _, p := range ps.All() {
+		snap.Weights = append(snap.Weights, checkpoints.Array{Name: p.Path, Shape: p.Shape, F32: p.Data})
+	}
+	return snap
 }
 
 // Features are the activations of all examples of a source: N rows of D values

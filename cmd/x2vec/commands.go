@@ -22,6 +22,7 @@ func commands() []*cobra.Command {
 		fillCommand(),
 		similarityCommand(),
 		evalCommand(),
+		importCommand(),
 		exportCommand(),
 		recipesCommand(),
 		benchCommand(),

@@ -43,7 +43,8 @@ func finetuneCommand() *cobra.Command {
 		Long: `Begin with the encoder of a run, or of a safetensors file, add a new head and train
 all of it, or a part, on a task. The task is a run file; its encoder, and where it
 names no data its data, are those of the run. Without --task it asks for the class:
-x2vec finetune RUN --data FOLDER is enough for a folder with one folder a class.
+x2vec finetune RUN --data FOLDER is enough for a folder with one folder a class. A file
+may have the names of timm or torchvision, as in x2vec import.
 
 It prints which arrays were loaded, which are new and which were left over, and ends
 where under finetune.min_loaded (0.9) of the encoder was loaded. Pictures of another
@@ -161,6 +162,13 @@ func (o *finetuneFlags) resolve(from string) (file string, text []byte, sets []s
 	if err != nil {
 		return file, nil, nil, badRequest(fmt.Errorf("%w; want the folder of a run or a safetensors file", err))
 	}
+	source := ""
+	var otherSets []string
+	if o.data != "" {
+		if source, otherSets, err = otherData(o.data); err != nil {
+			return file, nil, nil, err
+		}
+	}
 	var kept *job.Kept
 	if info.IsDir() {
 		if _, err := ownFile(from, nil); err != nil {
@@ -169,20 +177,21 @@ func (o *finetuneFlags) resolve(from string) (file string, text []byte, sets []s
 		if kept, err = job.Keep(from, job.Newest); err != nil {
 			return file, nil, nil, err
 		}
-		text = kept.FinetuneText(text)
+		text = kept.FinetuneText(text, source)
 	} else {
 		if o.task == "" {
-			return file, nil, nil, badRequest(errors.New("a file of weights does not say what encoder they are of: give --task with an [encoder]"))
+			foreign, err := job.ReadForeign(from, nil, o.partial)
+			if err != nil {
+				return file, nil, nil, badRequest(fmt.Errorf("%w\na file that does not say what encoder it is of wants --task with an [encoder]", err))
+			}
+			text = []byte(string(text) + foreign.EncoderText())
+			if len(foreign.Example) == 3 && o.data != "" {
+				sets = append([]string{fmt.Sprintf("data.size=%d", foreign.Example[1])}, sets...)
+			}
 		}
 		sets = append([]string{"finetune.from=" + from}, sets...)
 	}
-	if o.data != "" {
-		more, err := otherData(o.data)
-		if err != nil {
-			return file, nil, nil, err
-		}
-		sets = append(more, sets...)
-	}
+	sets = append(otherSets, sets...)
 	f, err := job.Parse(file, text, sets)
 	if err != nil && f == nil {
 		return file, nil, nil, faults(err)
@@ -202,23 +211,27 @@ func quoted(list []string) string {
 	return strings.Join(q, ", ")
 }
 
-// otherData are the settings that open a folder or a set by its name.
-func otherData(where string) ([]string, error) {
-	for _, name := range readers.Names() {
-		if name == where {
-			return []string{"data.source=" + name, "data.path="}, nil
+// otherData are the source and the settings that open a folder or a set by its name.
+func otherData(where string) (source string, sets []string, err error) {
+	for _, k := range readers.Kinds() {
+		switch {
+		case k.Name != where:
+		case k.Files:
+			return k.Name, []string{"data.source=" + k.Name, "data.path="}, nil
+		default:
+			return k.Name, []string{"data.source=" + k.Name}, nil
 		}
 	}
 	found, err := readers.Detect(where)
 	if err != nil {
-		return nil, badRequest(fmt.Errorf("--data: %w", err))
+		return "", nil, badRequest(fmt.Errorf("--data: %w", err))
 	}
 	o := found[0].Options
-	sets := []string{"data.source=" + o.Name, "data.path=" + o.Path}
+	sets = []string{"data.source=" + o.Name, "data.path=" + o.Path}
 	if o.Variant != "" {
 		sets = append(sets, "data.variant="+o.Variant)
 	}
-	return sets, nil
+	return o.Name, sets, nil
 }
 
 // trainFrom is train that says what was loaded, and refuses where it was too little.

@@ -153,7 +153,7 @@ func evalCommand() *cobra.Command {
 
 func exportCommand() *cobra.Command {
 	c := &cobra.Command{Use: "export", Short: "write what was learnt for other programs"}
-	c.AddCommand(exportWordsCommand())
+	c.AddCommand(exportWordsCommand(), exportWeightsCommand())
 	return c
 }
 

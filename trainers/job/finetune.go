@@ -41,6 +41,14 @@ func (f *File) pretrained() (*pretrained, error) {
 			return nil, err
 		}
 		p := &pretrained{}
+		if !ownNames(file) {
+			foreign, err := ReadForeign(from, nil, f.Finetune.MinLoaded == 0)
+			if err != nil {
+				return nil, err
+			}
+			p.arrays = foreign.Arrays()
+			return p, nil
+		}
 		for _, a := range file.Arrays {
 			if a.F32 != nil {
 				p.arrays = append(p.arrays, a)
@@ -58,6 +66,11 @@ func (f *File) pretrained() (*pretrained, error) {
 	}
 	p.arrays = append(p.arrays, kept.Rest...)
 	return p, nil
+}
+
+// ownNames reports whether arrays go by the paths of a run.
+func ownNames(file *checkpoints.File) bool {
+	return slices.ContainsFunc(file.Arrays, func(a checkpoints.Array) bool { return strings.HasPrefix(a.Name, "encoder/") })
 }
 
 // plainPath is the error of a path without the name of the system call.
@@ -116,8 +129,9 @@ func (f *File) finetune(from *pretrained, steps func(Duration) int) *trainers.Fi
 // FinetuneText is a run file that adapts the encoder of a kept run: the encoder, and
 // where the task does not say otherwise the data with the way bytes become numbers, are
 // those of the run. The text of the task comes first, so that lines are those of its
-// file.
-func (k *Kept) FinetuneText(task []byte) []byte {
+// file. source is that of other data, of which the run's settings say nothing; empty =
+// the run's own.
+func (k *Kept) FinetuneText(task []byte, source string) []byte {
 	var b strings.Builder
 	b.Write(task)
 	b.WriteByte('\n')
@@ -127,7 +141,9 @@ func (k *Kept) FinetuneText(task []byte) []byte {
 	}
 	if _, own := s.values["data"]; !own {
 		d := k.section("data") // its default of unseen is not that of a task
-		d.fields = slices.DeleteFunc(d.fields, func(f field) bool { return f.name == "unseen" })
+		d.fields = slices.DeleteFunc(d.fields, func(f field) bool {
+			return f.name == "unseen" || source != "" && source != k.File.Data.Source && f.name != "normalize"
+		})
 		write(&b, d)
 	}
 	return []byte(b.String())

@@ -76,7 +76,7 @@ func keep(folder string, step int, freeze func(k *Kept, snap *checkpoints.Snapsh
 	if k.Params, err = freeze(k, snap); err != nil {
 		return nil, fmt.Errorf("%s: %w", folder, err)
 	}
-	for _, a := range snap.Weights {
+	for _, a := range trainers.WeightsOf(snap) {
 		if k.Params.Get(a.Name) == nil {
 			k.Rest = append(k.Rest, a)
 		}
