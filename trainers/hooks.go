@@ -78,11 +78,13 @@ func (h *logHook) After(_ context.Context, t *Trainer) error {
 		}
 	}
 	h.alarmed = alarm != ""
-	err := h.r.metrics.Metrics(runlog.Metrics{
+	m := runlog.Metrics{
 		Step: t.Step, Epoch: h.r.epoch(), Samples: t.Samples(), Time: t.Elapsed().Seconds(),
 		Loss: h.loss / float64(h.steps), LR: t.Last.LR, GradNorm: t.Last.Norm,
 		SamplesPerS: h.rate, DataWaitMS: h.wait.Seconds() * 1000 / float64(h.steps), RSSMB: residentMB(), Extra: own,
-	})
+	}
+	err := h.r.metrics.Metrics(m)
+	h.r.watch(func(w Watcher) error { return w.Metrics(h.r, m) })
 	h.steps, h.loss, h.wait, h.since, h.away = 0, 0, 0, now, h.r.away()
 	return err
 }
@@ -92,9 +94,6 @@ func (r *Run) away() time.Duration { return r.paused + r.starting }
 
 func (h *logHook) tell(now time.Time, t *Trainer) {
 	h.told = now
-	if h.r.Progress == nil {
-		return
-	}
 	p := Progress{Step: t.Step, Steps: t.Steps, Epoch: h.r.epoch(), Loss: t.Last.Loss, Rate: h.rate}
 	spent := t.Elapsed() - h.r.before
 	done := t.Step - h.first
@@ -104,7 +103,7 @@ func (h *logHook) tell(now time.Time, t *Trainer) {
 	if done > 0 && t.Steps > 0 {
 		p.Left = time.Duration(float64(spent) / float64(done) * float64(t.Steps-t.Step))
 	}
-	h.r.Progress(p)
+	h.r.tell(p)
 }
 
 // epoch is the number of passes over the data, with its fraction.
@@ -181,6 +180,7 @@ func (r *Run) evaluate(ctx context.Context, all bool) error {
 		figures[f.Name] = f.Value
 		r.Log.Infof("%s %.6g (%s)", f.Name, float64(f.Value), f.Note)
 	}
+	r.watch(func(w Watcher) error { return w.Evaluated(r, e) })
 	took := time.Since(began)
 	r.paused += took
 	return r.event("eval", map[string]any{"figures": figures, "seconds": took.Seconds()})

@@ -43,6 +43,8 @@ type Run struct {
 	// TestOnly has the evaluation after training take the test loss and the method's
 	// own scores alone.
 	TestOnly bool
+	// Watchers are told of what the run writes down.
+	Watchers []Watcher
 
 	store   *checkpoints.Store
 	metrics *runlog.Writer
@@ -140,6 +142,8 @@ func (r *Run) Do(ctx context.Context) (err error) {
 	if err := r.event(kind, began); err != nil {
 		return err
 	}
+	r.watch(func(w Watcher) error { return w.Begin(r) })
+	defer func() { r.watch(func(w Watcher) error { return w.End(r, err) }) }()
 	if err := r.train(ctx); err != nil {
 		return r.stopped(ctx, err)
 	}
@@ -160,9 +164,7 @@ func (r *Run) train(ctx context.Context) error {
 		}
 	}
 	if !r.Done() {
-		if r.Progress != nil {
-			r.Started = func(read, of int) { r.Progress(Progress{Steps: r.Steps, Read: read, Examples: of}) }
-		}
+		r.Started = func(read, of int) { r.tell(Progress{Steps: r.Steps, Read: read, Examples: of}) }
 		if err := r.Trainer.Run(ctx, newLogHook(r), evaluator, saver); err != nil {
 			return err
 		}
@@ -258,6 +260,7 @@ func (r *Run) save() error {
 		return r.unsaved
 	}
 	r.saved = r.Step
+	r.watch(func(w Watcher) error { return w.Saved(r) })
 	removed, err := r.store.Prune(checkpoints.Policy{Last: r.Keep, Metric: TestLoss, Every: r.Milestones})
 	if err != nil {
 		r.Log.Warnf("old checkpoints: %v", err)

@@ -32,6 +32,7 @@ type finetuneFlags struct {
 	labelFile               string
 	sets                    []string
 	partial, baseline       bool
+	watch                   watch
 	print                   bool
 }
 
@@ -75,6 +76,7 @@ What comes out is a run like any other: it can be resumed, probed, finetuned aga
 	f.BoolVar(&o.partial, "allow-partial", false, "begin also where little of the encoder was loaded")
 	f.BoolVar(&o.baseline, "baseline", false, "train the same from scratch too, in a run beside it")
 	f.BoolVar(&o.print, "print-config", false, "print the run file with every setting, and end")
+	o.watch.flags(c)
 	return c
 }
 
@@ -116,7 +118,7 @@ func (o *finetuneFlags) run(c *cobra.Command, from string) error {
 			folder = fresh(folder)
 		}
 	}
-	if err := trainFrom(c, f, folder, job.Resume(o.resume)); err != nil {
+	if err := trainFrom(c, &o.watch, f, folder, job.Resume(o.resume)); err != nil {
 		return err
 	}
 	if !o.baseline {
@@ -127,7 +129,7 @@ func (o *finetuneFlags) run(c *cobra.Command, from string) error {
 		return faults(err)
 	}
 	beside := folder + "-scratch"
-	if err := trainFrom(c, scratch, beside, job.Resume(o.resume)); err != nil {
+	if err := trainFrom(c, &o.watch, scratch, beside, job.Resume(o.resume)); err != nil {
 		return err
 	}
 	return compareRuns(c.OutOrStdout(), folder, beside)
@@ -235,8 +237,8 @@ func otherData(where string) (source string, sets []string, err error) {
 }
 
 // trainFrom is train that says what was loaded, and refuses where it was too little.
-func trainFrom(c *cobra.Command, f *job.File, folder string, resume job.Resume) error {
-	err := train(c, f, folder, resume)
+func trainFrom(c *cobra.Command, w *watch, f *job.File, folder string, resume job.Resume) error {
+	err := train(c, w, f, folder, resume)
 	var little *trainers.NotLoaded
 	if errors.As(err, &little) {
 		return badRequest(err)

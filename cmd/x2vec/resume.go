@@ -12,6 +12,7 @@ import (
 
 func resumeCommand() *cobra.Command {
 	var sets []string
+	var w watch
 	c := &cobra.Command{
 		Use:   "resume RUN",
 		Short: "go on with a run that was stopped",
@@ -27,10 +28,11 @@ result is the same, to the bit, as if it had never stopped.
 			if err != nil {
 				return err
 			}
-			return train(c, f, args[0], job.Must)
+			return train(c, &w, f, args[0], job.Must)
 		},
 	}
 	c.Flags().StringArrayVar(&sets, "set", nil, "override a setting, as in train.duration=\"40 epochs\"")
+	w.flags(c)
 	return c
 }
 

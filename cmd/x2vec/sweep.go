@@ -23,6 +23,7 @@ type sweepFlags struct {
 	plan          bool
 	table, asJSON bool
 	figures       []string
+	watch         watch
 }
 
 // The files that a sweep writes beside its runs.
@@ -82,6 +83,7 @@ tried again. Given twice at once, the two share the work.`,
 	f.BoolVar(&o.table, "table", false, "print the table of what there is, and end")
 	f.StringArrayVar(&o.figures, "figure", nil, "print only figures with this `text` in their names; may be given several times")
 	f.BoolVar(&o.asJSON, "json", false, "print the table as JSON")
+	o.watch.flags(c)
 	return c
 }
 
@@ -104,7 +106,7 @@ func (o *sweepFlags) run(c *cobra.Command, path string) error {
 	if err != nil {
 		return faults(err)
 	}
-	s := &sweep{Sweep: plan, command: c, dir: o.out}
+	s := &sweep{Sweep: plan, command: c, dir: o.out, watch: &o.watch}
 	if s.dir == "" {
 		s.dir = filepath.Join("runs", plan.Name)
 	}
@@ -140,6 +142,7 @@ type sweep struct {
 	dir      string
 	complete []bool // by run
 	began    bool
+	watch    *watch
 }
 
 func (s *sweep) folder(i int) string { return filepath.Join(s.dir, s.Runs[i].Name) }
@@ -178,6 +181,11 @@ func (s *sweep) train(text []byte) error {
 	s.console.onSignal = "finishing the step and saving; the same command goes on with the sweep"
 	ctx, stop := untilSignal(s.command.Context(), s.console)
 	defer stop()
+	end, err := s.watch.begin(s.console)
+	if err != nil {
+		return err
+	}
+	defer end()
 	var failed, busy []string
 	for i, r := range s.Runs {
 		err := s.one(ctx, i)
@@ -227,7 +235,7 @@ func (s *sweep) one(ctx context.Context, i int) (err error) {
 	r, folder := s.Runs[i], s.folder(i)
 	if !s.complete[i] {
 		s.console.log.Infof("run %d of %d: %s", i+1, len(s.Runs), r.Name)
-		if _, err := trainWith(ctx, s.command, s.console, r.File, folder, job.Auto); err != nil && !errors.Is(err, job.ErrComplete) {
+		if _, err := trainWith(ctx, s.command, s.console, s.watch, r.File, folder, job.Auto); err != nil && !errors.Is(err, job.ErrComplete) {
 			return err
 		}
 		s.complete[i] = true

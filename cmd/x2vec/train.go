@@ -24,6 +24,7 @@ type trainFlags struct {
 	steps       int
 	printConfig bool
 	dryRun      bool
+	watch       watch
 }
 
 func trainCommand() *cobra.Command {
@@ -64,6 +65,7 @@ after the step with the state saved; once more ends at once.`,
 	f.IntVar(&o.steps, "steps", 0, "train for so many steps, whatever the run file says")
 	f.BoolVar(&o.printConfig, "print-config", false, "print the run file with every setting, and end")
 	f.BoolVar(&o.dryRun, "dry-run", false, "build the model, run one batch, say what it takes, and end")
+	o.watch.flags(c)
 	return c
 }
 
@@ -105,7 +107,7 @@ func (o *trainFlags) run(c *cobra.Command, what string) error {
 			folder = fresh(folder)
 		}
 	}
-	return train(c, f, folder, job.Resume(o.resume))
+	return train(c, &o.watch, f, folder, job.Resume(o.resume))
 }
 
 // faults marks what is wrong with a run file as a wrong request.
@@ -166,11 +168,16 @@ func fresh(folder string) string {
 }
 
 // train readies the run and lets it go until its end or a signal.
-func train(c *cobra.Command, f *job.File, folder string, resume job.Resume) (err error) {
+func train(c *cobra.Command, w *watch, f *job.File, folder string, resume job.Resume) (err error) {
 	console := newConsole(c)
 	ctx, stop := untilSignal(c.Context(), console)
 	defer stop()
-	switch step, err := trainWith(ctx, c, console, f, folder, resume); {
+	end, err := w.begin(console)
+	if err != nil {
+		return err
+	}
+	defer end()
+	switch step, err := trainWith(ctx, c, console, w, f, folder, resume); {
 	case errors.Is(err, job.ErrComplete):
 		fmt.Fprintf(c.OutOrStdout(), "%s is complete (step %d); its report is %s\n", folder, step, filepath.Join(folder, trainers.ReportFile))
 		fmt.Fprintln(c.OutOrStdout(), "to train longer, raise train.duration; to begin anew, give --resume never or another --out")
@@ -184,7 +191,7 @@ func train(c *cobra.Command, f *job.File, folder string, resume job.Resume) (err
 
 // trainWith is train with a console that others use too; it gives the step at which the
 // run stands. The error of one that is complete already is job.ErrComplete.
-func trainWith(ctx context.Context, c *cobra.Command, console *console, f *job.File, folder string, resume job.Resume) (step int, err error) {
+func trainWith(ctx context.Context, c *cobra.Command, console *console, w *watch, f *job.File, folder string, resume job.Resume) (step int, err error) {
 	run, done, err := f.Begin(folder, resume, "x2vec "+version+revision(), console.log)
 	defer func() { err = errors.Join(err, done()) }()
 	if err != nil {
@@ -202,7 +209,7 @@ func trainWith(ctx context.Context, c *cobra.Command, console *console, f *job.F
 		return run.Step, err
 	}
 	defer console.close()
-	run.Progress, run.Environment = console.progress, environment(c)
+	run.Progress, run.Environment, run.Watchers = console.progress, environment(c), w.watchers()
 	console.begin(run)
 	if run.Finetune != nil && run.Finetune.Loaded != nil {
 		console.log.Info(run.Finetune.Loaded)

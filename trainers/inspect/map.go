@@ -24,8 +24,14 @@ type Map struct {
 	// own (cosine), the nearest first.
 	Neighbors [][]int `json:"neighbors"`
 
+	// Codes are those of the points, as they were before they were placed.
+	Codes eval.Features `json:"-"`
+
 	sheet image.Image
 }
+
+// Sheet is the picture that Thumbs is about; nil where there is none.
+func (m *Map) Sheet() image.Image { return m.sheet }
 
 // A Point of a map.
 type Point struct {
@@ -63,7 +69,7 @@ func NewMap(f eval.Features, index []int, classes []string, method string, round
 	if n < 3 {
 		return nil, fmt.Errorf("a map wants at least 3 codes, and there are %d", n)
 	}
-	m := &Map{Method: method, Classes: classes, Points: make([]Point, n)}
+	m := &Map{Method: method, Classes: classes, Points: make([]Point, n), Codes: f}
 	if m.Classes == nil {
 		m.Classes = []string{}
 	}
