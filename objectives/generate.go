@@ -1,6 +1,7 @@
 package objectives
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -95,7 +96,7 @@ func (o *NextPixel) DrawCompleted(ctx context.Context, t Task, ps *graph.Params,
 	for from := 0; from < g.N; from += columns {
 		for _, row := range [][]byte{given, completed, originals} {
 			for i := from; i < from+columns; i++ {
-				tile := make([]byte, size)
+				tile := bytes.Repeat([]byte{128}, size) // as the sheet, where there are no more
 				if i < g.N {
 					copy(tile, row[i*size:])
 				}

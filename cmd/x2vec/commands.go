@@ -17,6 +17,7 @@ func commands() []*cobra.Command {
 		finetuneCommand(),
 		transferCommand(),
 		zeroshotCommand(),
+		sampleCommand(),
 		neighborsCommand(),
 		analogyCommand(),
 		fillCommand(),

@@ -21,6 +21,7 @@ type trainFlags struct {
 	resume      string
 	sets        []string
 	data        string
+	from        string
 	steps       int
 	printConfig bool
 	dryRun      bool
@@ -41,7 +42,8 @@ after the step with the state saved; once more ends at once.`,
 		Example: `  x2vec train
   x2vec train ae-mlp --data ~/data/mnist
   x2vec train job.toml --out runs/a --set optimizer.lr=3e-4 --set encoder.code=64
-  x2vec train ae-mlp --print-config > job.toml`,
+  x2vec train ae-mlp --print-config > job.toml
+  x2vec train prior --from runs/vqvae`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			what := quickstart
@@ -62,6 +64,7 @@ after the step with the state saved; once more ends at once.`,
 	f.StringVar(&o.resume, "resume", string(job.Auto), "a run that is there already: auto goes on with it, never refuses, must wants one")
 	f.StringArrayVar(&o.sets, "set", nil, "override a setting, as in train.batch=128; may be given several times")
 	f.StringVar(&o.data, "data", "", "`folder` of the data, or of data sets by name")
+	f.StringVar(&o.from, "from", "", "`folder` of a run: train on its codes of its data, in place of the data themselves")
 	f.IntVar(&o.steps, "steps", 0, "train for so many steps, whatever the run file says")
 	f.BoolVar(&o.printConfig, "print-config", false, "print the run file with every setting, and end")
 	f.BoolVar(&o.dryRun, "dry-run", false, "build the model, run one batch, say what it takes, and end")
@@ -81,6 +84,13 @@ func (o *trainFlags) run(c *cobra.Command, what string) error {
 		return err
 	}
 	sets := o.sets
+	if o.from != "" {
+		more, err := job.FromSets(o.from)
+		if err != nil {
+			return badRequest(fmt.Errorf("--from: %w", err))
+		}
+		sets = append(more, sets...)
+	}
 	if o.steps > 0 {
 		sets = append(sets, fmt.Sprintf("train.duration=%d", o.steps))
 	}

@@ -37,7 +37,12 @@ func Run(t *testing.T, open func() (data.Source, error)) {
 }
 
 func room(spec data.Spec) *data.Example {
-	e := &data.Example{Pixels: make([]byte, spec.Size()), Factors: make([]float32, len(spec.Factors))}
+	e := &data.Example{Factors: make([]float32, len(spec.Factors))}
+	if spec.Tokens() {
+		e.Tokens = make([]int32, spec.Size())
+	} else {
+		e.Pixels = make([]byte, spec.Size())
+	}
 	if c := spec.Captions; c != nil {
 		e.Caption = make([]int32, c.Length)
 	}
@@ -101,6 +106,9 @@ func checkExamples(t *testing.T, src data.Source) {
 		for p := range b.Pixels { // what was there before must not shine through
 			b.Pixels[p] = 0xa5
 		}
+		for p := range b.Tokens {
+			b.Tokens[p] = -7
+		}
 		for f := range b.Factors {
 			b.Factors[f] = -1e9
 		}
@@ -116,6 +124,11 @@ func checkExamples(t *testing.T, src data.Source) {
 		}
 		if !same(a, b) {
 			t.Errorf("example %d: two reads differ", i)
+		}
+		for p, c := range a.Tokens {
+			if spec.Codes > 0 && (c < 0 || int(c) >= spec.Codes) {
+				t.Errorf("example %d: code %d is %d of %d", i, p, c, spec.Codes)
+			}
 		}
 		if a.Label < -1 || a.Label >= len(spec.Classes) {
 			t.Errorf("example %d: label %d with %d classes", i, a.Label, len(spec.Classes))
@@ -135,7 +148,7 @@ func checkExamples(t *testing.T, src data.Source) {
 }
 
 func same(a, b *data.Example) bool {
-	return a.Label == b.Label && bytes.Equal(a.Pixels, b.Pixels) && slices.Equal(a.Factors, b.Factors) && slices.Equal(a.Caption, b.Caption)
+	return a.Label == b.Label && bytes.Equal(a.Pixels, b.Pixels) && slices.Equal(a.Tokens, b.Tokens) && slices.Equal(a.Factors, b.Factors) && slices.Equal(a.Caption, b.Caption)
 }
 
 func checkConcurrent(t *testing.T, src data.Source) {

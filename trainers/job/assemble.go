@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -31,6 +32,15 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 	case err != nil:
 		return c, err
 	}
+	lens, err := f.lens()
+	if err != nil {
+		return c, err
+	}
+	if lens != nil {
+		if train, test, err = f.throughLens(lens, train, test); err != nil {
+			return c, err
+		}
+	}
 	spec := train.Spec()
 	if f.Train.Batch > train.Len() {
 		f.src.fault("train.batch", "is %d, but %s has only %d examples for training", f.Train.Batch, spec.Name, train.Len())
@@ -41,6 +51,9 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 		return c, f.src.faults.err()
 	}
 	task := objectives.Task{Encoder: f.Encoder, Spec: spec, Batch: f.Train.Batch, Seed: f.Seed}
+	if lens != nil {
+		task.Codes = lens
+	}
 	var from *pretrained
 	if scaling == nil { // else the run has begun, and has its weights
 		if from, err = f.pretrained(); err != nil {
@@ -50,6 +63,8 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 	}
 	if scaling != nil {
 		task.Pixels = *scaling
+	} else if spec.Codes > 0 {
+		// There are no bytes to become numbers.
 	} else if task.Pixels, err = measure(train, f.Data.Normalize); err != nil {
 		return c, err
 	}
@@ -83,6 +98,21 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 		EarlyStop: f.Train.EarlyStop, MinDelta: f.Train.MinDelta,
 		CheckpointEvery: steps(f.Check.Every), Keep: f.Check.Keep, Milestones: steps(f.Check.Milestones),
 	}, f.src.faults.err()
+}
+
+// throughLens gives both splits as codes of the model that data.codes names. test may be
+// nil.
+func (f *File) throughLens(l *lens, train, test data.Source) (data.Source, data.Source, error) {
+	if _, ok := f.Encoder.(nets.Autoregressive); !ok {
+		f.src.fault("data.codes", `is %q, whose grids of codes are for next-pixel; the encoder %s cannot take them`, f.Data.Codes, f.encoderType)
+		return nil, nil, f.src.faults.err()
+	}
+	ctx := context.Background()
+	train, err := l.through(ctx, train)
+	if err == nil && test != nil {
+		test, err = l.through(ctx, test)
+	}
+	return train, test, err
 }
 
 // measure finds how bytes become numbers: from what the source knows of itself, or

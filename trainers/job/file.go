@@ -40,6 +40,7 @@ type File struct {
 	Check     Checkpoint
 
 	encoderType, objectiveType string
+	folder                     string // of the run, where there is one
 	src                        *source
 }
 
@@ -59,6 +60,10 @@ type Data struct {
 	Damaged   string  `toml:"damaged"`    // folder: refuse, skip or keep
 	TestShare float64 `toml:"test_share"` // folder without splits: part that is test; text: its end that is
 	Normalize string  `toml:"normalize"`  // one of normalizations
+
+	// Codes is the folder of a run whose discrete codes stand for the pictures, for
+	// next-pixel; empty: pictures are pixels.
+	Codes string `toml:"codes"`
 
 	Labels   string   `toml:"labels"`    // folder: file of labels (file, label and split; csv or tsv)
 	Classes  []string `toml:"classes"`   // to keep, in this order; empty: all
@@ -85,7 +90,7 @@ var normalizations = []string{"unit", "signed", "centred", "standard"}
 
 // dataKeys lists the settings that a source takes.
 func dataKeys(name string) []string {
-	keys := []string{"source", "seed", "limit", "test_limit", "normalize", "size", "classes", "per_class", "share", "label_seed", "unseen"}
+	keys := []string{"source", "seed", "limit", "test_limit", "normalize", "size", "classes", "per_class", "share", "label_seed", "unseen", "codes"}
 	for _, k := range readers.Kinds() {
 		if k.Name == name && k.Files {
 			keys = append(keys, "path")
@@ -94,7 +99,7 @@ func dataKeys(name string) []string {
 	switch name {
 	case "text", "builtin-text":
 		keys = slices.DeleteFunc(keys, func(k string) bool {
-			return slices.Contains([]string{"normalize", "size", "classes", "per_class", "share", "label_seed", "unseen"}, k)
+			return slices.Contains([]string{"normalize", "size", "classes", "per_class", "share", "label_seed", "unseen", "codes"}, k)
 		})
 		keys = append(keys, "words", "tokenizer", "min_count", "max_words", "unknown", "length", "test_share")
 	case "emnist":
@@ -140,6 +145,9 @@ func (d Data) options(split string, warn func(string)) readers.Options {
 
 // shape is that of an example where it is known before the data are read.
 func (d Data) shape() []int {
+	if d.Codes != "" {
+		return nil // its model says
+	}
 	side := func(n, otherwise int) int { return cmp.Or(n, otherwise) }
 	switch d.Source {
 	case "builtin", "mnist", "fashion-mnist", "kmnist", "emnist":

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -24,6 +25,8 @@ type Kept struct {
 	Params *graph.Params       // its weights, averaged where the run kept an average
 	Step   int                 // of the checkpoint
 	Rest   []checkpoints.Array // of the model that are not in the encoder: head, decoder
+
+	lens *lens // whose codes its examples are; nil where they are not
 
 	// Classes to keep of the data that Open opens; empty = all, or those of the run.
 	Classes []string
@@ -72,6 +75,13 @@ func keep(folder string, step int, freeze func(k *Kept, snap *checkpoints.Snapsh
 	}
 	if err := k.readCaptions(); err != nil {
 		return nil, err
+	}
+	if k.lens, err = f.lens(); err != nil {
+		return nil, fmt.Errorf("%s: %w", folder, err)
+	}
+	if k.lens != nil {
+		k.Task.Codes = k.lens
+		_, _, k.Task.Spec.Codes = k.lens.discrete.CodeGrid(k.lens.Task)
 	}
 	if k.Params, err = freeze(k, snap); err != nil {
 		return nil, fmt.Errorf("%s: %w", folder, err)
@@ -139,6 +149,9 @@ func (k *Kept) Open(from, split string, warn func(string)) (data.Source, error) 
 		o.Labels = k.Labels
 	}
 	src, err := readers.Open(o)
+	if err == nil && k.lens != nil {
+		src, err = k.lens.through(context.Background(), src)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +196,11 @@ func (k *Kept) redirect(o *readers.Options, from string) error {
 		at := max(0, slices.IndexFunc(found, func(f readers.Found) bool { return f.Options.Name == own }))
 		other.Name, other.Path, other.Variant = found[at].Options.Name, from, found[at].Options.Variant
 	}
-	if shape := k.Task.Spec.Shape; len(shape) == 3 {
+	shape := k.Task.Spec.Shape
+	if k.lens != nil {
+		shape = k.lens.Task.Spec.Shape
+	}
+	if len(shape) == 3 {
 		keys := dataKeys(other.Name)
 		if slices.Contains(keys, "size") {
 			other.Size = shape[1]

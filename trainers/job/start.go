@@ -90,6 +90,9 @@ func (f *File) Begin(folder string, resume Resume, version string, log logrus.Fi
 		z := trainers.ScalingOf(snap)
 		scaling = &z
 	}
+	if f.folder = ""; snap != nil {
+		f.folder = folder
+	}
 	config, err := f.Assemble(scaling, func(text string) { log.Warn(text) })
 	if err != nil {
 		return nil, done, err
@@ -126,6 +129,11 @@ func (f *File) Begin(folder string, resume Resume, version string, log logrus.Fi
 		}
 		if run.Complete() {
 			return run, done, ErrComplete
+		}
+	}
+	if l, ok := config.Task.Codes.(*lens); ok && snap == nil {
+		if err := l.copyTo(folder); err != nil {
+			return nil, done, err
 		}
 	}
 	if words := config.Task.Spec.Words; words != nil {
@@ -174,6 +182,7 @@ func ReadRun(folder string, sets []string) (*File, Resolved, error) {
 		return nil, r, err
 	}
 	f.src.decode("resolved", f.src.table("resolved"), fieldsOf(&r))
+	f.folder = folder
 	return f, r, nil
 }
 
