@@ -12,7 +12,8 @@ type Spec struct {
 	Name string
 	// Split is "train" or "test".
 	Split string
-	// Shape of one example: (C, H, W) for images, (D) for vectors, (T) for text.
+	// Shape of one example: (C, H, W) for images, (F, C, H, W) for clips of F of them,
+	// (D) for vectors, (T) for text.
 	Shape []int
 	// Words is the vocabulary where an example is a run of T words, nil elsewhere.
 	Words *Vocabulary
@@ -57,6 +58,9 @@ func (s Spec) Tokens() bool { return s.Words != nil || s.Codes > 0 }
 
 // Image reports whether an example is a picture of (C, H, W).
 func (s Spec) Image() bool { return len(s.Shape) == 3 }
+
+// Clip reports whether an example is a run of pictures, (F, C, H, W).
+func (s Spec) Clip() bool { return len(s.Shape) == 4 }
 
 // An Example is one item of a Source. Pixels has room for Spec.Size() bytes
 // when Read is called, Factors for one value a factor; Read fills both. Where the

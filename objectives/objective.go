@@ -37,6 +37,9 @@ type Task struct {
 
 // Seen is the shape of what the encoder sees of an example.
 func (t Task) Seen() []int {
+	if t.Pixels.Past > 0 {
+		return []int{t.Pixels.Past * t.Spec.Shape[1], t.Spec.Shape[2], t.Spec.Shape[3]}
+	}
 	if t.Pixels.Lightness {
 		return []int{1, t.Spec.Shape[1], t.Spec.Shape[2]}
 	}
@@ -45,11 +48,19 @@ func (t Task) Seen() []int {
 
 // See makes of the bytes of n examples what the encoder sees of them, (n, Seen…).
 func (t Task) See(x []float32, pixels []byte) {
+	size := t.Spec.Size()
+	if t.Pixels.Past > 0 {
+		seen := size / t.Spec.Shape[0] * t.Pixels.Past
+		z := t.frameScaling()
+		for i := range len(pixels) / size {
+			z.Apply(x[i*seen:(i+1)*seen], pixels[i*size:i*size+seen])
+		}
+		return
+	}
 	if !t.Pixels.Lightness {
 		t.Pixels.Apply(x, pixels)
 		return
 	}
-	size := t.Spec.Size()
 	plane := size / 3
 	for i := range len(pixels) / size {
 		lightness(x[i*plane:(i+1)*plane], pixels[i*size:(i+1)*size])

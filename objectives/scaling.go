@@ -12,6 +12,9 @@ type Scaling struct {
 	// Lightness has an encoder see of a picture in colour its lightness alone, one
 	// channel, as (L − 50)/50 of CIE Lab: about −1 to 1. Mean and Std are empty then.
 	Lightness bool
+	// Past is how many frames of a clip an encoder sees, the first ones, as channels of
+	// one picture; 0: all of what it is given.
+	Past int
 	// Palette is empty, or the colours, (K, C), by whose numbers an objective shows
 	// pixels to its encoder: see Quantizer.
 	Palette []byte

@@ -1,6 +1,7 @@
 package trainers
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"image"
@@ -262,9 +263,14 @@ const (
 // drawNeighbours adds a picture: test examples, each followed by the training
 // examples whose codes are nearest to its own.
 func (t *Trainer) drawNeighbours(e *Evaluation, train, test eval.Features) error {
-	if !t.Task.Spec.Image() || train.N() < neighbourK {
+	shape, last := t.Task.Spec.Shape, 0
+	if t.Task.Pixels.Past > 0 { // of a clip the last frame that is seen
+		shape, last = shape[1:], t.Task.Pixels.Past-1
+	}
+	if len(shape) != 3 || train.N() < neighbourK {
 		return nil
 	}
+	size := shape[0] * shape[1] * shape[2]
 	// Spread over the test examples, which may be in the order of their classes.
 	index := Spread(neighbourQueries, test.N())
 	queries := eval.Features{D: test.D}
@@ -278,10 +284,10 @@ func (t *Trainer) drawNeighbours(e *Evaluation, train, test eval.Features) error
 	var tiles [][]byte
 	read := func(src data.Source, i int) error {
 		x := data.Example{Pixels: make([]byte, t.Task.Spec.Size()), Factors: make([]float32, len(t.Task.Spec.Factors))}
-		tiles = append(tiles, x.Pixels)
+		tiles = append(tiles, x.Pixels[last*size:][:size])
 		return src.Read(i, &x)
 	}
-	blank := make([]byte, t.Task.Spec.Size())
+	blank := bytes.Repeat([]byte{128}, size) // as the sheet
 	for q, i := range index {
 		if err := read(t.Test, i); err != nil {
 			return err
@@ -295,7 +301,7 @@ func (t *Trainer) drawNeighbours(e *Evaluation, train, test eval.Features) error
 		}
 	}
 	var sheet image.Image
-	sheet, err = transforms.Sheet(tiles, t.Task.Spec.Shape, neighbourK+2, max(1, 56/t.Task.Spec.Shape[1]))
+	sheet, err = transforms.Sheet(tiles, shape, neighbourK+2, max(1, 56/shape[1]))
 	if err != nil {
 		return err
 	}

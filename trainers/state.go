@@ -131,11 +131,15 @@ func scalingArrays(z objectives.Scaling) []checkpoints.Array {
 	if z.Lightness {
 		lightness = []float32{1}
 	}
+	past := []float32(nil)
+	if z.Past > 0 {
+		past = []float32{float32(z.Past)}
+	}
 	palette := make([]float32, len(z.Palette))
 	for i, v := range z.Palette {
 		palette[i] = float32(v)
 	}
-	for _, a := range []checkpoints.Array{{Name: "mean", F32: z.Mean}, {Name: "std", F32: z.Std}, {Name: "lightness", F32: lightness}, {Name: "palette", F32: palette}} {
+	for _, a := range []checkpoints.Array{{Name: "mean", F32: z.Mean}, {Name: "std", F32: z.Std}, {Name: "lightness", F32: lightness}, {Name: "past", F32: past}, {Name: "palette", F32: palette}} {
 		if len(a.F32) > 0 {
 			a.Shape = []int{len(a.F32)}
 			list = append(list, a)
@@ -155,6 +159,10 @@ func ScalingOf(s *checkpoints.Snapshot) objectives.Scaling {
 			z.Std = a.F32
 		case "lightness":
 			z.Lightness = true
+		case "past":
+			if len(a.F32) == 1 {
+				z.Past = int(a.F32[0])
+			}
 		case "palette":
 			for _, v := range a.F32 {
 				z.Palette = append(z.Palette, byte(v))

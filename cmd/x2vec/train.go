@@ -151,6 +151,9 @@ func dataSets(folder string, f *job.File, sets []string) ([]string, error) {
 	if info, err := os.Stat(named); err == nil && info.IsDir() {
 		return append(sets, "data.path="+named), nil
 	}
+	if f.Data.Source == "bouncing-digits" { // what bounces
+		return append(sets, "data.path="+o.data), nil
+	}
 	if f.Data.Source == "builtin-text" {
 		return append(sets, "data.source=text", "data.path="+folder), nil
 	}

@@ -1,6 +1,7 @@
 package preview
 
 import (
+	"errors"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -9,6 +10,28 @@ import (
 	"x2vec/data"
 	"x2vec/data/readers"
 )
+
+// Clips are drawn one a row.
+func TestWriteClips(t *testing.T) {
+	src, err := readers.Open(readers.Options{Name: "bouncing-shapes", Size: 16, Count: 3, Frames: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "clips.png")
+	for b, err := range data.Sequential(src, 3) {
+		if err := errors.Join(err, Write(path, b, Options{})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if img, err := png.DecodeConfig(f); err != nil || img.Width != 2+5*66 || img.Height != 2+3*66 {
+		t.Errorf("%+v, %v", img, err)
+	}
+}
 
 func TestWrite(t *testing.T) {
 	src, err := readers.Open(readers.Options{Name: "shapes", Size: 20, Count: 12})

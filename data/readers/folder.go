@@ -56,30 +56,38 @@ var splitNames = map[string][]string{
 // by the seed alone. A subfolder of a split is a class; without subfolders there
 // are no classes. A file of labels takes the place of all that.
 func openFolder(root string, o Options) (data.Source, error) {
-	f := &folder{root: root, o: o}
 	files, classes, factors, err := listPairs(root, o)
 	if err != nil {
 		return nil, err
 	}
-	f.files = files
+	f := newFolder(root, o, files)
+	return f, f.open(classes, factors)
+}
+
+func newFolder(root string, o Options, files []pictureFile) *folder {
+	return &folder{root: root, o: o, files: files}
+}
+
+// open looks at the files and readies the folder.
+func (f *folder) open(classes []string, factors []data.Factor) error {
 	size, err := f.inspect()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(f.files) == 0 {
-		return nil, fmt.Errorf("%s: every picture of the %s split is damaged", root, o.Split)
+		return fmt.Errorf("%s: every picture of the %s split is damaged", f.root, f.o.Split)
 	}
-	f.spec = data.Spec{Name: filepath.Base(absolute(root)), Split: o.Split, Shape: []int{o.Channels, size, size}, Classes: classes, Factors: factors}
+	f.spec = data.Spec{Name: filepath.Base(absolute(f.root)), Split: f.o.Split, Shape: []int{f.o.Channels, size, size}, Classes: classes, Factors: factors}
 	f.o.Size = size
-	if o.Captions != "" {
+	if f.o.Captions != "" {
 		if err := f.caption(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	f.cached = make([]atomic.Pointer[[]byte], len(f.files))
 	f.room.Store(cacheBytes)
 	f.sum = sync.OnceValues(f.checksum)
-	return f, nil
+	return nil
 }
 
 func absolute(path string) string {
@@ -91,17 +99,7 @@ func absolute(path string) string {
 
 // listSplit gives the pictures of o.Split under root, and the classes.
 func listSplit(root string, o Options) ([]pictureFile, []string, error) {
-	dirs := map[string]string{}
-	for split, names := range splitNames {
-		for _, name := range names {
-			if info, err := os.Stat(filepath.Join(root, name)); err == nil && info.IsDir() && dirs[split] == "" {
-				dirs[split] = name
-			}
-		}
-	}
-	if dirs["train"] == "" { // a class may be called "test"; only both, or train, are splits
-		dirs = map[string]string{"train": "."}
-	}
+	dirs := splitFolders(root)
 	train, classes, err := listClasses(root, dirs["train"], nil, o)
 	if err != nil {
 		return nil, nil, err
@@ -130,6 +128,23 @@ func listSplit(root string, o Options) ([]pictureFile, []string, error) {
 		}
 	}
 	return part, classes, nil
+}
+
+// splitFolders are the folders of the splits that there are, by split; "." is that of
+// train where there is none.
+func splitFolders(root string) map[string]string {
+	dirs := map[string]string{}
+	for split, names := range splitNames {
+		for _, name := range names {
+			if isDir(filepath.Join(root, name)) && dirs[split] == "" {
+				dirs[split] = name
+			}
+		}
+	}
+	if dirs["train"] == "" { // a class may be called "test"; only both, or train, are splits
+		return map[string]string{"train": "."}
+	}
+	return dirs
 }
 
 // testPart says which of n pictures are for testing: the first of a random order, one

@@ -49,7 +49,7 @@ func locate(o Options) (string, error) {
 	}
 	places := []string{o.Path}
 	if o.Path == "" {
-		if o.Name == "folder" || o.Name == "idx" {
+		if o.Name == "folder" || o.Name == "frames" || o.Name == "idx" {
 			return "", fmt.Errorf("path: is empty, want the folder of the %s source", o.Name)
 		}
 		places = Places(o.Name)
@@ -102,7 +102,7 @@ func get(name string) string {
 // descend finds the folder within place that has the files: place itself, or
 // where torchvision and the sets' own archives put them.
 func descend(place string, o Options) (string, error) {
-	if kind := o.Name; cifarSets[kind].archive != "" || kind == "folder" {
+	if kind := o.Name; cifarSets[kind].archive != "" || kind == "folder" || kind == "frames" {
 		return place, nil // their readers look further
 	}
 	torch := map[string]string{"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST", "emnist": "EMNIST"}[o.Name]

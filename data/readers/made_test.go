@@ -101,8 +101,8 @@ func TestShapesFactors(t *testing.T) {
 func TestForms(t *testing.T) {
 	for _, f := range forms {
 		a, b := make([]byte, 64*64), make([]byte, 64*64)
-		fill([][]byte{a}, []float64{255}, 64, f, 0.5, 0.5, 0.4, 0.3)
-		fill([][]byte{b}, []float64{255}, 64, f, 0.5, 0.5, 0.4, 0.3+2*math.Pi/float64(f.symmetry))
+		paintForm([][]byte{a}, []float64{255}, 64, f, 0.5, 0.5, 0.4, 0.3)
+		paintForm([][]byte{b}, []float64{255}, 64, f, 0.5, 0.5, 0.4, 0.3+2*math.Pi/float64(f.symmetry))
 		sum := 0.0
 		for i := range a {
 			if d := int(a[i]) - int(b[i]); d < -1 || d > 1 {
@@ -126,7 +126,7 @@ func TestForms(t *testing.T) {
 }
 
 func TestSplitsAndSeedsDiffer(t *testing.T) {
-	for _, name := range []string{"shapes", "synthetic"} {
+	for _, name := range []string{"shapes", "synthetic", "bouncing-shapes", "bouncing-digits"} {
 		first := func(split string, seed uint64) string {
 			src, err := Open(Options{Name: name, Split: split, Seed: seed, Count: 10})
 			if err != nil {
@@ -151,7 +151,7 @@ func TestOptionsCheck(t *testing.T) {
 		t.Fatal("is accepted")
 	}
 	for _, want := range []string{
-		`name: is "minst", want one of builtin, shapes, synthetic, mnist`, `did you mean "mnist"?`, `split: is "dev"`, "limit: is -1",
+		`name: is "minst", want one of builtin, shapes, bouncing-shapes, bouncing-digits, synthetic, mnist`, `did you mean "mnist"?`, `split: is "dev"`, "limit: is -1",
 		"size: is 5000, want 1 to 4096", "channels: is 2", `resize: is "fill"`, `damaged: is "ignore"`, "test share: is 1", "count: is -2", "variant: ",
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -213,7 +213,11 @@ func TestKinds(t *testing.T) {
 		if k.Name == "" || k.About == "" {
 			t.Errorf("%+v", k)
 		}
-		_, err := Open(Options{Name: k.Name, Path: filepath.Join(t.TempDir(), "none"), Count: 5})
+		o := Options{Name: k.Name, Path: filepath.Join(t.TempDir(), "none"), Count: 5}
+		if k.Name == "bouncing-digits" { // which takes files, but needs none
+			o.Path = ""
+		}
+		_, err := Open(o)
 		if k.Files != (err != nil) {
 			t.Errorf("%s: needs files: %v, but without them: %v", k.Name, k.Files, err)
 		}

@@ -31,8 +31,10 @@ type Options struct {
 	AsStored bool
 
 	Size     int // height and width of pictures; 0 = that of the files, or 32 where they are made
-	Channels int // folder, shapes, synthetic: 1 (grey) or 3 (colour, the default)
-	Count    int // shapes, synthetic: number of examples; 0 = 60,000 for train, 10,000 for test
+	Channels int // folder, frames, shapes, bouncing-shapes, synthetic: 1 (grey) or 3 (colour, the default)
+	Count    int // shapes, synthetic, bouncing: number of examples; 0 = 60,000 for train, 10,000 for test
+	Frames   int // bouncing, frames: of a clip; 0 = 10
+	Objects  int // bouncing: things in a clip; 0 = 2
 
 	Resize    transforms.Fit // where Size changes the shape: crop (default) or stretch
 	OnDamaged string         // folder: refuse (default), skip, or keep (an error when it is read)
@@ -82,6 +84,8 @@ func openers() []opener {
 	return []opener{
 		{"builtin", false, "Fashion-MNIST, its first 9,000 training and 2,000 test images, within the program (MIT licence)", func(_ string, o Options) (data.Source, error) { return openBuiltin(o) }},
 		{"shapes", false, "coloured circles, squares, triangles … made on the spot, with their factors", func(_ string, o Options) (data.Source, error) { return openShapes(o) }},
+		{"bouncing-shapes", false, "clips of shapes that bounce, made on the spot", func(_ string, o Options) (data.Source, error) { return openBouncingShapes(o) }},
+		{"bouncing-digits", false, "clips of digits of MNIST that bounce, or of other pictures; without them, built-in clothes", func(_ string, o Options) (data.Source, error) { return openBouncingDigits(o) }},
 		{"synthetic", false, "random bytes of a given shape, for benchmarks", func(_ string, o Options) (data.Source, error) { return openSynthetic(o) }},
 		{"mnist", true, "MNIST, handwritten digits, 60,000 + 10,000 of 28x28 grey", openIDX},
 		{"fashion-mnist", true, "Fashion-MNIST, clothes, 60,000 + 10,000 of 28x28 grey", openIDX},
@@ -93,6 +97,7 @@ func openers() []opener {
 		{"builtin-text", false, "600,000 words of the King James Version, within the program (public domain)", openText},
 		{"text", true, "any text: a file, plain or packed (gz, bz2, zst), or a folder of them", openText},
 		{"folder", true, "a folder of images (png, jpeg, gif, webp, bmp), flat or one folder a class", openFolder},
+		{"frames", true, "recordings as folders of frames (pictures by the order of their names), one folder each", openFrames},
 	}
 }
 
@@ -145,6 +150,12 @@ func (o Options) Check() error {
 	}
 	if o.Labels != "" && o.Name != "folder" {
 		faults.add("labels: is %q, but only a folder of pictures takes a file of labels", o.Labels)
+	}
+	if o.Frames < 2 || o.Frames > maxFrames {
+		faults.add("frames: is %d, want 2 to %d of a clip", o.Frames, maxFrames)
+	}
+	if o.Objects < 1 || o.Objects > maxObjects {
+		faults.add("objects: is %d, want 1 to %d in a clip", o.Objects, maxObjects)
 	}
 	if o.Count < 0 {
 		faults.add("count: is %d, want at least 1", o.Count)
@@ -201,6 +212,12 @@ func (o Options) withDefaults() Options {
 	if o.Channels == 0 {
 		o.Channels = 3
 	}
+	if o.Frames == 0 {
+		o.Frames = defaultFrames
+	}
+	if o.Objects == 0 {
+		o.Objects = defaultObjects
+	}
 	if o.TestShare == 0 && !slices.Contains(texts, o.Name) {
 		o.TestShare = 0.1
 	}
@@ -220,7 +237,7 @@ func Open(o Options) (data.Source, error) {
 		return nil, err
 	}
 	src, err := k.open(where, o)
-	if err == nil && o.Size > 0 {
+	if err == nil && o.Size > 0 && !slices.Contains(clips, o.Name) {
 		src, err = resize(src, o.Size, o.Resize)
 	}
 	if err == nil && len(o.Classes) > 0 {

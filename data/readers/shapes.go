@@ -130,18 +130,16 @@ func (s *shapes) Read(index int, into *data.Example) error {
 	}
 	d := s.draw(index)
 	c := colours[d.colour]
-	planes := [][]byte{into.Pixels}
 	values := []float64{255}
 	into.Factors = append(into.Factors[:0], float32(d.kind))
 	if s.spec.Shape[0] == 3 {
-		n := len(into.Pixels) / 3
-		planes = [][]byte{into.Pixels[:n], into.Pixels[n : 2*n], into.Pixels[2*n:]}
 		values = []float64{c.r, c.g, c.b}
 		into.Factors = append(into.Factors, float32(d.colour))
 	}
 	into.Factors = append(into.Factors, float32(d.x), float32(d.y), float32(d.radius), float32(d.turn))
 	into.Label = d.kind
-	fill(planes, values, s.spec.Shape[1], forms[d.kind], d.x, d.y, d.radius, d.turn)
+	clear(into.Pixels)
+	paintForm(planes(into.Pixels, s.spec.Shape[0]), values, s.spec.Shape[1], forms[d.kind], d.x, d.y, d.radius, d.turn)
 	if c := s.spec.Captions; c != nil && len(into.Caption) > 0 {
 		return c.Encode(into.Caption, s.caption(index, d))
 	}
@@ -166,12 +164,9 @@ func (s *shapes) draw(index int) drawn {
 	return d
 }
 
-// fill draws the form on black. A pixel is covered by as much as the border's
-// distance from its centre says, which is what makes the edges smooth.
-func fill(planes [][]byte, values []float64, size int, f form, x, y, radius, turn float64) {
-	for _, p := range planes {
-		clear(p)
-	}
+// paintForm draws the form over what is there. A pixel is covered by as much as the
+// border's distance from its centre says, which is what makes the edges smooth.
+func paintForm(planes [][]byte, values []float64, size int, f form, x, y, radius, turn float64) {
 	scale := radius * float64(size) // pixels of the unit circle
 	cx, cy := x*float64(size), y*float64(size)
 	sin, cos := math.Sincos(turn)
@@ -189,7 +184,8 @@ func fill(planes [][]byte, values []float64, size int, f form, x, y, radius, tur
 			}
 			if cover := min(max(0.5-distance, 0), 1); cover > 0 {
 				for c, p := range planes {
-					p[row*size+col] = byte(cover*values[c] + 0.5)
+					v := &p[row*size+col]
+					*v = byte(cover*values[c] + (1-cover)*float64(*v) + 0.5)
 				}
 			}
 		}

@@ -60,7 +60,7 @@ func Run(t *testing.T, c Case) {
 	t.Run("descent", c.descent)
 	t.Run("sharing", c.sharing)
 	t.Run("evaluation", c.evaluation)
-	if _, ok := c.Objective.(objectives.Pictured); ok && c.Task.Spec.Image() {
+	if _, ok := c.Objective.(objectives.Pictured); ok && (c.Task.Spec.Image() || c.Task.Spec.Clip()) {
 		t.Run("pictures", c.pictures)
 	}
 	if _, ok := c.Objective.(objectives.Fitter); ok {
@@ -368,8 +368,8 @@ func (c *Case) evaluation(t *testing.T) {
 	}
 	if code, ok := p.Tap("encoder/code"); !ok {
 		t.Errorf("no tap encoder/code among %v", p.Taps())
-	} else if len(code.Shape) != 2 || code.Shape[1] != c.Task.Encoder.CodeSize(c.Task.Spec.Shape) {
-		t.Errorf("encoder/code is %v, want (…, %d)", code.Shape, c.Task.Encoder.CodeSize(c.Task.Spec.Shape))
+	} else if len(code.Shape) != 2 || code.Shape[1] != c.Task.Encoder.CodeSize(c.Task.Seen()) {
+		t.Errorf("encoder/code is %v, want (…, %d)", code.Shape, c.Task.Encoder.CodeSize(c.Task.Seen()))
 	}
 }
 

@@ -68,6 +68,9 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 	} else if task.Pixels, err = measure(train, f.Data.Normalize); err != nil {
 		return c, err
 	}
+	if from != nil && from.pixels != nil && spec.Clip() {
+		task.Pixels.Past = from.pixels.Past
+	}
 	f.see(&task)
 	f.src.parts(f, task)
 	if q, ok := f.Objective.(objectives.Quantizer); ok && len(task.Pixels.Palette) == 0 && len(f.src.faults) == 0 {

@@ -54,8 +54,10 @@ type Data struct {
 	Variant   string  `toml:"variant"`    // emnist, cifar100
 	AsStored  bool    `toml:"as_stored"`  // emnist: leave images transposed
 	Size      int     `toml:"size"`       // height and width of pictures; 0 = as they are, or 32 where they are made
-	Channels  int     `toml:"channels"`   // folder, shapes, synthetic: 1 or 3
-	Count     int     `toml:"count"`      // shapes, synthetic: training examples
+	Channels  int     `toml:"channels"`   // folder, frames, shapes, bouncing-shapes, synthetic: 1 or 3
+	Count     int     `toml:"count"`      // shapes, synthetic, bouncing: training examples
+	Frames    int     `toml:"frames"`     // bouncing, frames: of a clip
+	Objects   int     `toml:"objects"`    // bouncing: things in a clip
 	Resize    string  `toml:"resize"`     // folder: crop or stretch
 	Damaged   string  `toml:"damaged"`    // folder: refuse, skip or keep
 	TestShare float64 `toml:"test_share"` // folder without splits: part that is test; text: its end that is
@@ -108,6 +110,12 @@ func dataKeys(name string) []string {
 		keys = append(keys, "variant")
 	case "shapes", "synthetic":
 		keys = append(keys, "channels", "count")
+	case "bouncing-shapes":
+		keys = append(keys, "channels", "count", "frames", "objects")
+	case "bouncing-digits":
+		keys = append(keys, "path", "count", "frames", "objects")
+	case "frames":
+		keys = append(keys, "channels", "frames", "resize", "damaged", "test_share")
 	case "folder":
 		keys = append(keys, "channels", "resize", "damaged", "test_share", "labels")
 	}
@@ -132,7 +140,7 @@ func (d Data) isText() bool { return d.Source == "text" || d.Source == "builtin-
 // options are those of one split.
 func (d Data) options(split string, warn func(string)) readers.Options {
 	o := readers.Options{Name: d.Source, Path: d.Path, Split: split, Limit: d.Limit, Seed: d.Seed,
-		Variant: d.Variant, AsStored: d.AsStored, Size: d.Size, Channels: d.Channels, Count: d.Count,
+		Variant: d.Variant, AsStored: d.AsStored, Size: d.Size, Channels: d.Channels, Count: d.Count, Frames: d.Frames, Objects: d.Objects,
 		Resize: transforms.Fit(d.Resize), OnDamaged: d.Damaged, TestShare: d.TestShare,
 		Labels: d.Labels, Classes: d.Classes, Part: data.Part{PerClass: d.PerClass, Share: d.Share, Seed: d.LabelSeed}, Unseen: d.Unseen,
 		Captions: d.Captions,
@@ -159,6 +167,9 @@ func (d Data) shape() []int {
 	case "shapes", "synthetic":
 		n := side(d.Size, 32)
 		return []int{side(d.Channels, 3), n, n}
+	case "bouncing-shapes":
+		n := side(d.Size, 32)
+		return []int{d.Frames, side(d.Channels, 3), n, n}
 	}
 	return nil
 }
@@ -265,7 +276,7 @@ type Checkpoint struct {
 func defaults(name string) *File {
 	f := &File{
 		Name:     name,
-		Data:     Data{Source: "builtin", Resize: "crop", Damaged: "refuse", TestShare: 0.1, Normalize: "unit", Words: "words", MinCount: 5, Length: 256},
+		Data:     Data{Source: "builtin", Resize: "crop", Damaged: "refuse", TestShare: 0.1, Frames: 10, Objects: 2, Normalize: "unit", Words: "words", MinCount: 5, Length: 256},
 		Train:    Train{Batch: 256, Duration: Duration{20, Epochs}},
 		Finetune: noFinetune,
 		Log:      Log{Every: Duration{50, Steps}},
@@ -471,6 +482,9 @@ func (f *File) task(shape []int) objectives.Task {
 func (f *File) see(t *objectives.Task) {
 	if _, ok := f.Objective.(objectives.Colorless); ok && t.Spec.Image() && t.Spec.Shape[0] == 3 {
 		t.Pixels.Lightness = true
+	}
+	if o, ok := f.Objective.(objectives.Foreseeing); ok && t.Spec.Clip() {
+		t.Pixels.Past = max(1, o.PastFrames())
 	}
 }
 

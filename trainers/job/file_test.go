@@ -40,13 +40,13 @@ func TestFaults(t *testing.T) {
 			"job.toml:3: optimizer.betas: no such key; optimizer takes accumulate, clip_norm, dampening, decay_gains, ema, ema_warmup, lr, momentum, nesterov, type, weight_decay",
 		}},
 		{"a key of another source", "[data]\nsource = \"mnist\"\ncount = 32", nil, []string{
-			"job.toml:3: data.count: no such key; data takes classes, label_seed, limit, normalize, path, per_class, seed, share, size, source, test_limit, unseen",
+			"job.toml:3: data.count: no such key; data takes classes, codes, label_seed, limit, normalize, path, per_class, seed, share, size, source, test_limit, unseen",
 		}},
 		{"unknown types", "[encoder]\ntype = \"mpl\"\nwidth = 3\n[objective]\ntype = \"autoencode\"\n[optimizer]\ntype = 3\n[data]\nsource = \"mnits\"", nil, []string{
 			"job.toml:2: encoder.type: is \"mpl\", want one of " + strings.Join(nets.Names(), ", ") + "; did you mean \"mlp\"?",
 			"job.toml:5: objective.type: is \"autoencode\", want one of " + strings.Join(objectives.Names(), ", ") + "; did you mean \"autoencoder\"?",
 			"job.toml:7: optimizer.type: is 3, want one of " + strings.Join(optim.Names(), ", "),
-			"job.toml:9: data.source: is \"mnits\", want one of builtin, shapes, synthetic, mnist, fashion-mnist, kmnist, emnist, idx, cifar10, cifar100, builtin-text, text, folder; did you mean \"mnist\"?",
+			"job.toml:9: data.source: is \"mnits\", want one of builtin, shapes, bouncing-shapes, bouncing-digits, synthetic, mnist, fashion-mnist, kmnist, emnist, idx, cifar10, cifar100, builtin-text, text, folder, frames; did you mean \"mnist\"?",
 		}},
 		{"wrong types", `seed = -1
 train = 3
