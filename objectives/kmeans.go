@@ -70,6 +70,9 @@ func clustered(t Task) (top nets.Clustered, base *nets.Stacked) {
 	return top, base
 }
 
+// Stacks implements Stacking.
+func (o *KMeans) Stacks() {}
+
 // Check implements Objective.
 func (o *KMeans) Check(t Task) error {
 	var errs []error
@@ -116,7 +119,7 @@ func (o *KMeans) Check(t Task) error {
 
 // Prepare implements Objective: "x" is the batch, (B, …).
 func (o *KMeans) Prepare(t Task, b *data.Batch, into *graph.Feed) error {
-	t.Pixels.Apply(into.F["x"], b.Pixels)
+	t.See(into.F["x"], b.Pixels)
 	return nil
 }
 
@@ -124,7 +127,7 @@ func (o *KMeans) Prepare(t Task, b *data.Batch, into *graph.Feed) error {
 func (o *KMeans) points(t Task, s *graph.Scope) (p, c *G.Node) {
 	top, base := clustered(t)
 	e := s.In("encoder")
-	x := s.Input("x", append([]int{t.Batch}, t.Spec.Shape...)...) // (B, …)
+	x := s.Input("x", append([]int{t.Batch}, t.Seen()...)...) // (B, …)
 	if base != nil {
 		x = base.Under(e, x) // (B, D)
 	}
@@ -215,5 +218,6 @@ func (o *KMeans) filters(t Task, e *nets.PatchClusters, p *graph.Program, n int)
 
 var (
 	_ Resumer  = (*KMeans)(nil)
+	_ Stacking = (*KMeans)(nil)
 	_ Pictured = (*KMeans)(nil)
 )

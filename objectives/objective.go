@@ -94,6 +94,10 @@ type Objective interface {
 // (Scaling.Lightness); whatever else the encoder is used for does so too.
 type Colorless interface{ Colorless() }
 
+// A Stacking objective works on the codes of a trained encoder, too: its own stands on
+// that one (nets.Stacked).
+type Stacking interface{ Stacks() }
+
 // A Discrete objective's model gives each example a grid of codes, and makes an
 // example of any such grid.
 type Discrete interface {

@@ -10,7 +10,9 @@ import (
 
 	"x2vec/data"
 	"x2vec/graph"
+	"x2vec/graph/layers"
 	"x2vec/graph/nets"
+	"x2vec/graph/ops/vec"
 )
 
 func init() {
@@ -22,6 +24,8 @@ func init() {
 // the D directions V, (D, values), of their greatest variance (Baldi and Hornik
 // 1989, "Neural networks and principal component analysis", doi:10.1016/0893-6080(89)90014-2).
 //
+// On top of the code of a trained encoder the examples are its codes.
+//
 // It wants a linear encoder (an mlp with hidden = []) and fills its weights; the
 // directions are in the order of their variance, the largest entry of each
 // positive.
@@ -30,13 +34,27 @@ type PCA struct{}
 // linear is the method that PCA solves.
 var linear = Autoencoder{Loss: "l2"}
 
+// Stacks implements Stacking.
+func (o *PCA) Stacks() {}
+
+// parts are the linear map that is found, nil where there is none, and what lies below
+// it, nil where those are the examples, with the number of values of a point.
+func (o *PCA) parts(t Task) (net *nets.MLP, base *nets.Stacked, d int) {
+	e := t.Encoder
+	d = t.Spec.Size()
+	if s, ok := e.(*nets.Stacked); ok {
+		e, base, d = s.Top, s, s.Base.CodeSize(t.Seen())
+	}
+	net, _ = e.(*nets.MLP)
+	return net, base, d
+}
+
 // Check implements Objective.
 func (o *PCA) Check(t Task) error {
-	net, ok := t.Encoder.(*nets.MLP)
-	if !ok || len(net.Hidden) > 0 || net.LayerNorm {
+	net, _, size := o.parts(t)
+	if net == nil || len(net.Hidden) > 0 || net.LayerNorm {
 		return errors.New(`type: pca has a linear encoder; want encoder.type = "mlp" with hidden = [] and no layer_norm`)
 	}
-	size := t.Spec.Size()
 	if size > maxPrincipal {
 		return fmt.Errorf("type: pca takes examples of at most %d values, and these have %d", maxPrincipal, size)
 	}
@@ -48,16 +66,24 @@ func (o *PCA) Check(t Task) error {
 
 // Prepare implements Objective.
 func (o *PCA) Prepare(t Task, b *data.Batch, into *graph.Feed) error {
-	return linear.Prepare(t, b, into)
+	t.See(into.F["x"], b.Pixels)
+	return nil
 }
 
 // Build implements Objective: the loss is that of the autoencoder, and so are the
 // taps. The variance along each direction is kept with the weights as
 // "pca/variance", (D), that of all values together as "pca/total", (1).
 func (o *PCA) Build(t Task, s *graph.Scope) *G.Node {
-	s.In("pca").Buffer("variance", graph.Constant(0), t.Encoder.CodeSize(t.Spec.Shape))
+	net, base, d := o.parts(t)
+	s.In("pca").Buffer("variance", graph.Constant(0), net.Code)
 	s.In("pca").Buffer("total", graph.Constant(0), 1)
-	return linear.Build(t, s)
+	if base == nil {
+		return linear.Build(t, s)
+	}
+	e := s.In("encoder")
+	z := base.Under(e, s.Input("x", append([]int{t.Batch}, t.Seen()...)...)) // (B, D)
+	y := net.Decode(s.In("decoder"), net.Encode(e, z), []int{d})             // (B, D)
+	return layers.MSE(s, s.Tap("reconstruction", y), z)                      // ()
 }
 
 // Fit implements Fitter. There is one pass; report gets the optimum, which is the
@@ -71,8 +97,13 @@ func (o *PCA) Fit(ctx context.Context, t Task, src data.Source, ps *graph.Params
 	if err := p.Close(); err != nil {
 		return err
 	}
-	code := t.Encoder.CodeSize(t.Spec.Shape)
-	pc, err := PrincipalOf(ctx, src, t.Pixels, code)
+	net, base, d := o.parts(t)
+	var pc *Principal
+	if base == nil {
+		pc, err = PrincipalOf(ctx, src, t.Pixels, net.Code)
+	} else {
+		pc, err = principalOfCodes(ctx, t, src, ps, base, d, net.Code)
+	}
 	if err != nil {
 		return err
 	}
@@ -86,7 +117,30 @@ func (o *PCA) Fit(ctx context.Context, t Task, src data.Source, ps *graph.Params
 	copy32(at("encoder/fc0/bias"), shift.RawVector().Data)
 	copy32(at("pca/variance"), pc.Variance)
 	copy32(at("pca/total"), []float64{pc.Total})
-	return report(1, pc.Optimum(code))
+	return report(1, pc.Optimum(net.Code))
+}
+
+// principalOfCodes finds the first k directions of the codes, of d values, that the
+// encoder below gives all examples of src.
+func principalOfCodes(ctx context.Context, t Task, src data.Source, ps *graph.Params, base *nets.Stacked, d, k int) (*Principal, error) {
+	under := &runner{t: t, ps: ps, build: base.Under, programs: map[int]*run{}}
+	defer under.close()
+	g := NewGram(d)
+	block := make([]float32, gramRows*d)
+	for b, err := range data.Sequential(src, gramRows) {
+		if err := errors.Join(err, ctx.Err()); err != nil {
+			return nil, err
+		}
+		z := block[:b.N()*d]
+		if err := under.encode(z, b.Pixels); err != nil {
+			return nil, err
+		}
+		if !vec.Finite(z) {
+			return nil, fmt.Errorf("among the codes of examples %d to %d of %s is a value that is not a finite number", b.Index[0], b.Index[b.N()-1], t.Spec.Name)
+		}
+		g.Add(z)
+	}
+	return NewPrincipal(g.Mean(), g.Covariance(), k)
 }
 
 func copy32(dst []float32, src []float64) {
@@ -97,6 +151,9 @@ func copy32(dst []float32, src []float64) {
 
 // Pictures implements Pictured: reconstructions, and the first directions.
 func (o *PCA) Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
+	if _, base, _ := o.parts(t); base != nil {
+		return nil, nil
+	}
 	pictures, err := linear.Pictures(t, p, b, fed)
 	if err != nil || pictures == nil {
 		return nil, err

@@ -47,7 +47,7 @@ func gather(ctx context.Context, t Task, src data.Source, ps *graph.Params, o *K
 	e, ofPatches := top.(*nets.PatchClusters)
 	if base != nil {
 		p.under = &runner{t: t, ps: ps, build: base.Under, programs: map[int]*run{}}
-		p.d = base.Base.CodeSize(t.Spec.Shape)
+		p.d = base.Base.CodeSize(t.Seen())
 	}
 	if ofPatches {
 		p.n, p.d = o.Patches, t.Spec.Shape[0]*e.Patch*e.Patch
@@ -298,7 +298,7 @@ func (r *runner) encode(out []float32, pixels []byte) error {
 		if err != nil {
 			return err
 		}
-		r.t.Pixels.Apply(one.feed.F["x"], pixels[at*size:(at+some)*size])
+		r.t.See(one.feed.F["x"], pixels[at*size:(at+some)*size])
 		if err := one.p.Run(one.feed, 0); err != nil {
 			return err
 		}
@@ -315,7 +315,7 @@ func (r *runner) of(n int) (*run, error) {
 	one := &run{}
 	var err error
 	one.p, err = graph.Compile(r.ps, graph.Eval, func(s *graph.Scope) *G.Node {
-		one.out = r.build(s.In("encoder"), s.Input("x", append([]int{n}, r.t.Spec.Shape...)...))
+		one.out = r.build(s.In("encoder"), s.Input("x", append([]int{n}, r.t.Seen()...)...))
 		return nil
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package objectives
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"image"
@@ -87,6 +88,7 @@ func (o *NextFrame) Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph
 				return nil, err
 			}
 		}
+		tiles = append(tiles, bytes.Repeat([]byte{128}, size)) // as the sheet
 		if err := errors.Join(add(y.Data[i*size:(i+1)*size]), add(fed.F["next"][i*size:(i+1)*size])); err != nil {
 			return nil, err
 		}
@@ -94,7 +96,7 @@ func (o *NextFrame) Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph
 	sheet := func(columns int) (image.Image, error) {
 		return transforms.Sheet(tiles, one.Spec.Shape, columns, enlarge(one.Spec.Shape))
 	}
-	answers, err := sheet(o.Past + 2)
+	answers, err := sheet(o.Past + 3)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +129,7 @@ func (o *NextFrame) Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph
 		return nil, err
 	}
 	return []Picture{
-		{Name: "next-frame", Caption: fmt.Sprintf("Test clips, one a row: the %d frames seen, the next one as it is predicted, and as it is.", o.Past), Image: answers},
+		{Name: "next-frame", Caption: fmt.Sprintf("Test clips, one a row. Left: the %d frames seen. Right: the next one as it is predicted, and as it is.", o.Past), Image: answers},
 		{Name: "roll-out", Caption: fmt.Sprintf("Test clips, two rows each. Top: as they are. Bottom: the first %d frames, then what the model predicts from its own predictions.", o.Past), Image: rolled},
 	}, nil
 }

@@ -1,6 +1,7 @@
 package trainers
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math"
@@ -111,7 +112,7 @@ func (w *clusterWalk) picture(shape []int) (objectives.Picture, error) {
 		for j, sum := range w.means[c] {
 			mean[j] = byte(math.Round(sum / float64(sizes[c])))
 		}
-		blank := make([]byte, w.size)
+		blank := bytes.Repeat([]byte{128}, w.size) // as the sheet
 		tiles = append(append(tiles, mean, blank), w.members[c]...)
 		for range membersDrawn - len(w.members[c]) {
 			tiles = append(tiles, blank)

@@ -111,7 +111,7 @@ func TestSamplePrior(t *testing.T) {
 
 	// Features of the prior are those of the codes of new pictures.
 	expect(t, 0, []string{"32 rows of 8 values"}, "embed", straight, "--split", "test", "-o", out("z.npy"))
-	expect(t, 2, []string{"data.codes", "whose grids of codes are for next-pixel"}, "train", writeJob(t, strings.NewReplacer(
+	expect(t, 2, []string{"data.codes", "only next-pixel, kmeans and pca take the codes"}, "train", writeJob(t, strings.NewReplacer(
 		`type = "igpt"`, `type = "mlp"`, `heads = 2`, "", `depth = 2`, "", `dim = 8`, "", `type = "next-pixel"`, `type = "autoencoder"`).Replace(fmt.Sprintf(priorJob, vq+"-gone", 12))), "--out", out("mlp"))
 }
 

@@ -152,7 +152,7 @@ func dataSets(folder string, f *job.File, sets []string) ([]string, error) {
 		return append(sets, "data.path="+named), nil
 	}
 	if f.Data.Source == "bouncing-digits" { // what bounces
-		return append(sets, "data.path="+o.data), nil
+		return append(sets, "data.path="+folder), nil
 	}
 	if f.Data.Source == "builtin-text" {
 		return append(sets, "data.source=text", "data.path="+folder), nil

@@ -49,7 +49,7 @@ func Again(ctx context.Context, folder string, log logrus.FieldLogger) (from, to
 	}
 	z := trainers.ScalingOf(last)
 	scaling := &z
-	if earlier == nil && f.Finetune.From != "" {
+	if earlier == nil && (f.Finetune.From != "" || f.Data.Codes != "") {
 		scaling = nil // it begins with the weights of the other run
 	}
 	config, err := f.Assemble(scaling, func(text string) { log.Warn(text) })

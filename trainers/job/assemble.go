@@ -36,13 +36,19 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 	if err != nil {
 		return c, err
 	}
-	if lens != nil {
-		if train, test, err = f.throughLens(lens, train, test); err != nil {
+	grids := lens != nil && lens.discrete != nil
+	switch _, stacks := f.Objective.(objectives.Stacking); {
+	case grids:
+		if train, test, err = throughLens(lens, train, test); err != nil {
 			return c, err
 		}
+	case lens != nil && !stacks:
+		f.src.fault("data.codes", "is %q, but only next-pixel, kmeans and pca take the codes of another run", f.Data.Codes)
+		return c, f.src.faults.err()
 	}
 	spec := train.Spec()
-	if f.Train.Batch > train.Len() {
+	_, fits := f.Objective.(objectives.Fitter) // which take the batch for evaluation alone
+	if f.Train.Batch > train.Len() && !fits {
 		f.src.fault("train.batch", "is %d, but %s has only %d examples for training", f.Train.Batch, spec.Name, train.Len())
 		return c, f.src.faults.err()
 	}
@@ -50,11 +56,20 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 		f.src.fault("encoder.type", `is %q, which encodes numbers, but the examples of %s are words; want "embedding" or "transformer"`, f.encoderType, spec.Name)
 		return c, f.src.faults.err()
 	}
-	task := objectives.Task{Encoder: f.Encoder, Spec: spec, Batch: f.Train.Batch, Seed: f.Seed}
-	if lens != nil {
-		task.Codes = lens
-	}
+	task := objectives.Task{Encoder: f.Encoder, Spec: spec, Batch: min(f.Train.Batch, train.Len()), Seed: f.Seed}
 	var from *pretrained
+	switch {
+	case grids:
+		task.Codes = lens
+	case lens != nil:
+		if err := lens.under(&task); err != nil {
+			return c, err
+		}
+	}
+	var under *trainers.Finetune // brings the weights that the encoder stands on
+	if lens != nil && !grids && scaling == nil {
+		under, scaling = &trainers.Finetune{Weights: lens.weights(), LayerDecay: 1, HeadRate: 1}, &task.Pixels
+	}
 	if scaling == nil { // else the run has begun, and has its weights
 		if from, err = f.pretrained(); err != nil {
 			return c, err
@@ -79,7 +94,6 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 		}
 	}
 	perEpoch := float64(train.Len()/f.Train.Batch) / float64(f.Optimizer.Accumulate)
-	_, fits := f.Objective.(objectives.Fitter)
 	if fits {
 		perEpoch = 1 // each step is a pass over the data
 	}
@@ -93,8 +107,12 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 	if !fits {
 		f.src.component("schedule", s.Schedule.Validate())
 	}
+	finetune := f.finetune(from, steps)
+	if under != nil {
+		finetune = under
+	}
 	return trainers.Config{
-		Task: task, Objective: f.Objective, Train: train, Test: test, Finetune: f.finetune(from, steps),
+		Task: task, Objective: f.Objective, Train: train, Test: test, Finetune: finetune,
 		Optimizer: f.Optimizer, Schedule: s.Schedule, Steps: s.Schedule.Total,
 		Workers: f.Train.Workers, Prefetch: f.Train.Prefetch,
 		LogEvery: steps(f.Log.Every), EvalEvery: steps(f.Eval.Every), EvalCodes: f.Eval.Codes,
@@ -103,13 +121,8 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 	}, f.src.faults.err()
 }
 
-// throughLens gives both splits as codes of the model that data.codes names. test may be
-// nil.
-func (f *File) throughLens(l *lens, train, test data.Source) (data.Source, data.Source, error) {
-	if _, ok := f.Encoder.(nets.Autoregressive); !ok {
-		f.src.fault("data.codes", `is %q, whose grids of codes are for next-pixel; the encoder %s cannot take them`, f.Data.Codes, f.encoderType)
-		return nil, nil, f.src.faults.err()
-	}
+// throughLens gives both splits as grids of codes. test may be nil.
+func throughLens(l *lens, train, test data.Source) (data.Source, data.Source, error) {
 	ctx := context.Background()
 	train, err := l.through(ctx, train)
 	if err == nil && test != nil {

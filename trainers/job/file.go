@@ -63,8 +63,8 @@ type Data struct {
 	TestShare float64 `toml:"test_share"` // folder without splits: part that is test; text: its end that is
 	Normalize string  `toml:"normalize"`  // one of normalizations
 
-	// Codes is the folder of a run whose discrete codes stand for the pictures, for
-	// next-pixel; empty: pictures are pixels.
+	// Codes is the folder of a run whose codes stand for the examples: grids of discrete
+	// codes for next-pixel, vectors for kmeans and pca; empty: the examples are as they are.
 	Codes string `toml:"codes"`
 
 	Labels   string   `toml:"labels"`    // folder: file of labels (file, label and split; csv or tsv)
@@ -493,7 +493,7 @@ func (f *File) see(t *objectives.Task) {
 func (s *source) parts(f *File, t objectives.Task) {
 	s.component("objective", f.Objective.Check(t))
 	before := slices.Clone(s.faults)
-	s.component("encoder", f.Encoder.Check(t.Seen()))
+	s.component("encoder", t.Encoder.Check(t.Seen()))
 	found := s.faults[len(before):]
 	s.faults = before
 	for _, fault := range found {

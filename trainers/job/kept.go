@@ -79,9 +79,15 @@ func keep(folder string, step int, freeze func(k *Kept, snap *checkpoints.Snapsh
 	if k.lens, err = f.lens(); err != nil {
 		return nil, fmt.Errorf("%s: %w", folder, err)
 	}
-	if k.lens != nil {
+	switch {
+	case k.lens == nil:
+	case k.lens.discrete != nil:
 		k.Task.Codes = k.lens
 		_, _, k.Task.Spec.Codes = k.lens.discrete.CodeGrid(k.lens.Task)
+	default:
+		if err := k.lens.under(&k.Task); err != nil {
+			return nil, fmt.Errorf("%s: %w", folder, err)
+		}
 	}
 	if k.Params, err = freeze(k, snap); err != nil {
 		return nil, fmt.Errorf("%s: %w", folder, err)
@@ -149,7 +155,7 @@ func (k *Kept) Open(from, split string, warn func(string)) (data.Source, error) 
 		o.Labels = k.Labels
 	}
 	src, err := readers.Open(o)
-	if err == nil && k.lens != nil {
+	if err == nil && k.lens != nil && k.lens.discrete != nil {
 		src, err = k.lens.through(context.Background(), src)
 	}
 	if err != nil {

@@ -12,10 +12,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"x2vec/checkpoints"
 	"x2vec/data"
 	"x2vec/graph"
+	"x2vec/graph/nets"
 	"x2vec/objectives"
 	"x2vec/trainers"
 )
@@ -24,11 +26,12 @@ import (
 // it holds what is needed of that, its run file and one checkpoint.
 const CodesDir = "codes"
 
-// A lens is the model of a run through whose discrete codes another run sees its
-// examples.
+// A lens is the model of a run through whose codes another run sees its examples: grids
+// of discrete codes, which stand for the examples, or vectors, on which the other run's
+// encoder stands (nets.Stacked).
 type lens struct {
 	*Kept
-	discrete objectives.Discrete
+	discrete objectives.Discrete // nil where the codes are vectors
 	snap     *checkpoints.Snapshot
 }
 
@@ -42,9 +45,9 @@ func (f *File) lens() (*lens, error) {
 	if own := filepath.Join(f.folder, CodesDir); f.folder != "" && isFile(filepath.Join(own, trainers.RunFile)) {
 		folder = own
 	}
-	l, err := openLens(folder)
+	l, err := openLens(folder, f.overGrids())
 	if errors.Is(err, fs.ErrNotExist) && folder == f.Data.Codes {
-		f.src.fault("data.codes", "%v; want the folder of a run that learnt discrete codes, as `x2vec train vqvae` makes one", plainPath(err))
+		f.src.fault("data.codes", "%v; want the folder of a run%s", plainPath(err), map[bool]string{true: " that learnt discrete codes, as `x2vec train vqvae` makes one"}[f.overGrids()])
 		return nil, f.src.faults.err()
 	}
 	if err != nil {
@@ -53,14 +56,52 @@ func (f *File) lens() (*lens, error) {
 	return l, nil
 }
 
-func openLens(folder string) (*lens, error) {
+// overGrids reports whether codes of another run stand for the examples as grids.
+func (f *File) overGrids() bool {
+	_, ok := f.Encoder.(nets.Autoregressive)
+	return ok
+}
+
+func openLens(folder string, grids bool) (*lens, error) {
 	l := &lens{}
 	var err error
-	l.Kept, l.discrete, err = keepDiscrete(folder, Newest, func(snap *checkpoints.Snapshot) { l.snap = snap })
+	see := func(snap *checkpoints.Snapshot) { l.snap = snap }
+	if grids {
+		l.Kept, l.discrete, err = keepDiscrete(folder, Newest, see)
+	} else {
+		l.Kept, err = keep(folder, Newest, func(k *Kept, snap *checkpoints.Snapshot) (*graph.Params, error) {
+			see(snap)
+			return trainers.Frozen(k.Task, snap)
+		})
+	}
 	if err == nil && l.Kept.File.Data.Codes != "" {
 		err = fmt.Errorf("%s is itself a run over the codes of another one", folder)
 	}
 	return l, err
+}
+
+// under has the encoder of a task stand on that of the lens.
+func (l *lens) under(t *objectives.Task) error {
+	if have, want := t.Spec, l.Task.Spec; !slices.Equal(have.Shape, want.Shape) {
+		return fmt.Errorf("data.codes: the encoder of %s takes examples of %v, and those of %s are %v", l.Folder, want.Shape, have.Name, have.Shape)
+	}
+	_, symbols := l.Task.Encoder.(nets.Autoregressive)
+	if symbols || l.Task.Spec.Words != nil {
+		return fmt.Errorf("data.codes: %s is a run of %s, whose encoder takes symbols; want one of an encoder of pictures", l.Folder, l.File.objectiveType)
+	}
+	t.Encoder = &nets.Stacked{Base: l.Task.Encoder, Top: t.Encoder}
+	t.Pixels = l.Task.Pixels
+	return nil
+}
+
+// weights are those of the lens by their paths in an encoder that stands on it.
+func (l *lens) weights() []checkpoints.Array {
+	var list []checkpoints.Array
+	for _, p := range l.Params.All() {
+		inside, _ := strings.CutPrefix(p.Path, "encoder/")
+		list = append(list, checkpoints.Array{Name: "encoder/base/" + inside, Shape: p.Shape, F32: p.Data})
+	}
+	return list
 }
 
 func isFile(path string) bool {

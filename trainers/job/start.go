@@ -131,8 +131,12 @@ func (f *File) Begin(folder string, resume Resume, version string, log logrus.Fi
 			return run, done, ErrComplete
 		}
 	}
-	if l, ok := config.Task.Codes.(*lens); ok && snap == nil {
-		if err := l.copyTo(folder); err != nil {
+	if f.Data.Codes != "" && snap == nil {
+		l, err := f.lens()
+		if err == nil {
+			err = l.copyTo(folder)
+		}
+		if err != nil {
 			return nil, done, err
 		}
 	}
