@@ -72,7 +72,8 @@ const (
 )
 
 // Compile builds the graph and readies it. build returns the loss, a scalar; in
-// Eval mode it may return nil where only taps are wanted. An error carries the
+// Eval mode it may return nil where only taps are wanted. In that mode operations share
+// their memory: of activations the taps alone can be read after a run. An error carries the
 // path of the place in the model.
 func Compile(ps *Params, mode Mode, build func(s *Scope) *G.Node) (*Program, error) {
 	// Two nodes whose 32-bit hashes collide would be merged into one by the
@@ -92,7 +93,7 @@ var errCollision = errors.New("two nodes of the graph have one hash")
 
 func compile(ps *Params, mode Mode, salt uint64, build func(s *Scope) *G.Node) (p *Program, err error) {
 	b := &builder{g: G.NewGraph(), params: ps, train: mode == Train, salt: salt,
-		nodes: map[string]*G.Node{}, byPath: map[string]*weight{}, need: map[*G.Node]bool{}}
+		nodes: map[string]*G.Node{}, byPath: map[string]*weight{}, need: map[*G.Node]bool{}, from: map[*ops.Op][]*ops.Op{}}
 	p = &Program{b: b, engine: &engine{}}
 	defer func() {
 		if r := recover(); r != nil {
@@ -109,6 +110,8 @@ func compile(ps *Params, mode Mode, salt uint64, build func(s *Scope) *G.Node) (
 		if err := p.differentiate(); err != nil {
 			return nil, err
 		}
+	} else {
+		p.share()
 	}
 	seen := map[uint32]bool{}
 	for _, n := range b.g.AllNodes() {
@@ -133,6 +136,31 @@ func compile(ps *Params, mode Mode, salt uint64, build func(s *Scope) *G.Node) (
 	}
 	p.machine = G.NewTapeMachine(b.g, G.WithPrecompiled(prog, places), G.WithEngine(p.engine))
 	return p, nil
+}
+
+// share lets activations that nothing needs any more make room for others: in evaluation
+// no gradient will ask for them. The taps, the loss, and what a stock operation reads are
+// kept.
+func (p *Program) share() {
+	kept := map[*ops.Op]bool{}
+	keep := func(n *G.Node) {
+		if n != nil && ops.Of(n) != nil {
+			kept[ops.Of(n)] = true
+		}
+	}
+	keep(p.loss)
+	for _, t := range p.b.taps {
+		keep(t.Node)
+	}
+	for _, n := range p.b.g.AllNodes() {
+		if ops.Of(n) != nil {
+			continue
+		}
+		for children := p.b.g.From(n.ID()); children.Next(); {
+			keep(children.Node().(*G.Node))
+		}
+	}
+	ops.Share(p.b.applied, p.b.from, kept)
 }
 
 func (p *Program) differentiate() error {
@@ -338,10 +366,14 @@ func (p *Program) Tap(name string) (View, bool) {
 func (p *Program) Params() *Params { return p.b.params }
 
 // Bytes is the memory of the program's own buffers: outputs and gradients of
-// its operations, without what a kernel keeps for itself.
+// its operations, without what a kernel keeps for itself; of an evaluation program, whose
+// operations share it, what it has come to in the runs so far.
 func (p *Program) Bytes() int64 {
 	var n int64
 	for _, op := range p.b.applied {
+		if bytes, ok := op.Shared(); ok {
+			return bytes
+		}
 		n += op.Bytes()
 	}
 	return n

@@ -41,7 +41,8 @@ type builder struct {
 	byPath  map[string]*weight
 	taps    []Tap
 	applied []*ops.Op
-	need    map[*G.Node]bool // whether a node has a gradient
+	from    map[*ops.Op][]*ops.Op // those whose outputs each one reads
+	need    map[*G.Node]bool      // whether a node has a gradient
 }
 
 type weight struct {
@@ -185,6 +186,11 @@ func (s *Scope) Apply(k ops.Kernel, in ...*G.Node) *G.Node {
 	}
 	op := ops.Of(n)
 	s.b.applied = append(s.b.applied, op)
+	for _, n := range in {
+		if reads := ops.Of(n); reads != nil {
+			s.b.from[op] = append(s.b.from[op], reads)
+		}
+	}
 	s.b.need[n] = op.NeedsGrad()
 	return n
 }

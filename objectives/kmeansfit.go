@@ -192,7 +192,7 @@ func (f *clustering) assignment(n int) (*assignment, error) {
 	a.p, err = graph.Compile(f.ps, graph.Eval, func(s *graph.Scope) *G.Node {
 		x := s.Input("x", n, f.d)                                // (N, D)
 		c := top.Centers(s.In("encoder"), f.d)                   // (K, D)
-		a.codes = s.Apply(&ops.Nearest{}, x, c)                  // (N)
+		a.codes = s.Tap("codes", s.Apply(&ops.Nearest{}, x, c))  // (N)
 		a.sums = s.Apply(&ops.SumByCode{Codes: f.k}, x, a.codes) // (K, D)
 		a.counts = s.Apply(&ops.CountCodes{Codes: f.k}, a.codes) // (K)
 		if f.o.Batch == 0 {

@@ -43,7 +43,8 @@ type Op struct {
 	gradF   [][]float32
 	token   G.F32
 
-	view *views // where the kernel is a Viewer
+	view  *views // where the kernel is a Viewer
+	lease *lease // where the output is in memory that others use too: see Share
 }
 
 // Apply puts a kernel into the graph of its inputs. id must be unique in the
@@ -120,7 +121,8 @@ func (op *Op) NeedsGrad() bool {
 	return false
 }
 
-// Output is the op's own output, valid after a run: row-major, of Shape().
+// Output is the op's own output, valid after a run: row-major, of Shape(). Of operations
+// that share their memory it is that of the kept ones, and of those that none reads.
 func (op *Op) Output() []float32 { return op.outF }
 
 // Bytes is the memory of the op's output and gradient buffers. It is known once
@@ -155,6 +157,10 @@ func (op *Op) allocate() {
 	}
 	if len(op.shape) == 0 {
 		op.outF = scalarData(&op.scalar)
+		return
+	}
+	if op.lease != nil {
+		op.lease.allocate(op)
 		return
 	}
 	op.out = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(op.shape...))
@@ -239,6 +245,9 @@ func (op *Op) Do(in ...G.Value) (v G.Value, err error) {
 		}
 	}
 	op.kernel.Forward(op.args, op.outF)
+	if op.lease != nil {
+		op.lease.ran()
+	}
 	if op.out == nil {
 		return &op.scalar, nil
 	}
