@@ -145,12 +145,6 @@ func similarityCommand() *cobra.Command {
 	}
 }
 
-func evalCommand() *cobra.Command {
-	c := &cobra.Command{Use: "eval", Short: "test what was learnt"}
-	c.AddCommand(evalWordsCommand())
-	return c
-}
-
 func exportCommand() *cobra.Command {
 	c := &cobra.Command{Use: "export", Short: "write what was learnt for other programs"}
 	c.AddCommand(exportWordsCommand(), exportWeightsCommand())

@@ -45,35 +45,31 @@ func SpreadOf(f Features) (Spread, error) {
 	if s.Dead == f.D {
 		return s, nil
 	}
-	// Centred before the products are taken in float32, and brought to one size:
-	// then nothing cancels and nothing overflows.
+	values, err := eigenvalues(f.covariance(mean, s.Std))
+	if err != nil {
+		return s, err
+	}
+	for i, v := range values {
+		values[i] = math.Sqrt(v)
+	}
+	s.EffectiveRank = entropyRank(values)
+	return s, nil
+}
+
+// covariance is that of the codes, (D, D), in units of unit². They are centred before
+// the products are taken in float32, and brought to one size: then nothing cancels and
+// nothing overflows.
+func (f Features) covariance(mean []float64, unit float64) *mat.SymDense {
 	centred := Features{X: make([]float32, len(f.X)), D: f.D}
 	par.For(f.N(), rowChunk, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			to := centred.Row(i)
 			for j, v := range f.Row(i) {
-				to[j] = float32((float64(v) - mean[j]) / s.Std)
+				to[j] = float32((float64(v) - mean[j]) / unit)
 			}
 		}
 	})
 	g := objectives.NewGram(f.D)
 	g.Add(centred.X)
-	var e mat.EigenSym
-	if !e.Factorize(g.Covariance(), false) {
-		return s, fmt.Errorf("effective rank: the eigenvalues of the covariance were not found")
-	}
-	var total float64
-	singular := e.Values(nil)
-	for i, v := range singular {
-		singular[i] = math.Sqrt(max(v, 0))
-		total += singular[i]
-	}
-	var entropy float64
-	for _, v := range singular {
-		if p := v / total; p > 0 {
-			entropy -= p * math.Log(p)
-		}
-	}
-	s.EffectiveRank = math.Exp(entropy)
-	return s, nil
+	return g.Covariance()
 }
