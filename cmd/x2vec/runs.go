@@ -382,41 +382,6 @@ another program can go on with it.`,
 	return c
 }
 
-func compareCommand() *cobra.Command {
-	var page string
-	var joined, asJSON bool
-	c := &cobra.Command{
-		Use:   "compare RUN...",
-		Short: "put the results of runs into one table",
-		Long: `Put runs into one table: the settings in which they differ, and every figure of the
-last evaluation (kNN, linear probe, …). An asterisk marks the best of a column. Runs
-whose settings are equal but for the seed can be joined (--join): then a figure is
-the mean and the half width of its 95 % interval.`,
-		Example: `  x2vec compare runs/a runs/b
-  x2vec compare runs/simclr-* --join --page compare.html`,
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			list, err := summariesOf(args)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				err = writeRunsJSON(c.OutOrStdout(), list)
-			} else {
-				err = writeTable(c.OutOrStdout(), report.NewCompare(list, joined).Text())
-			}
-			if err != nil || page == "" {
-				return err
-			}
-			return writePage(c, args, page)
-		},
-	}
-	c.Flags().BoolVar(&joined, "join", false, "join runs that differ in nothing but the seed")
-	c.Flags().BoolVar(&asJSON, "json", false, "print one line of JSON a run")
-	c.Flags().StringVar(&page, "page", "", "write the page of all of them into this `file` too")
-	return c
-}
-
 // writeTable writes rows, the first of which is the heading.
 func writeTable(w io.Writer, rows [][]string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -37,8 +37,13 @@ func NewCompare(list []runs.Summary, join bool) Compare {
 		}
 	}
 	t := &figureTable{table: table{First: "run"}}
+	// The losses of different objectives have nothing to do with each other.
+	tasks := slices.Contains(c.Differ, "objective.type")
 	for _, s := range list {
 		for _, f := range s.Figures {
+			if tasks && strings.HasPrefix(f.Name, "test ") {
+				f.Better = ""
+			}
 			t.column(f.Name, f.Better)
 		}
 	}
@@ -56,15 +61,19 @@ func NewCompare(list []runs.Summary, join bool) Compare {
 
 // means are the figures of the runs of a group; a single one stands as it is.
 func means(list []runs.Summary, group []int) map[string]figure {
-	values := map[string][]float64{}
+	values, own := map[string][]float64{}, map[string]float64{}
 	for _, i := range group {
 		for _, f := range list[i].Figures {
 			values[f.Name] = append(values[f.Name], f.Value())
+			own[f.Name] = f.Half
 		}
 	}
 	out := map[string]figure{}
 	for name, v := range values {
 		mean, half := runs.Mean(v)
+		if len(v) == 1 && own[name] > 0 {
+			half = own[name]
+		}
 		f := figure{mean, FigureValue(name, mean)}
 		if !math.IsNaN(half) {
 			f.text += " ± " + strings.TrimSuffix(FigureValue(name, half), " %")
@@ -72,6 +81,36 @@ func means(list []runs.Summary, group []int) map[string]figure {
 		out[name] = f
 	}
 	return out
+}
+
+// Only leaves of the settings in which the rows differ those of these names. A name that
+// is none is an error.
+func (c *Compare) Only(settings []string) error {
+	var keep []int // columns that go are not in it
+	for i, name := range c.Columns {
+		if i >= len(c.Differ) || slices.Contains(settings, name) {
+			keep = append(keep, i)
+		}
+	}
+	for _, name := range settings {
+		if !slices.Contains(c.Differ, name) {
+			return fmt.Errorf("the runs do not differ in %s; they differ in %s", name, strings.Join(c.Differ, ", "))
+		}
+	}
+	columns := make([]string, len(keep))
+	for at, i := range keep {
+		columns[at] = c.Columns[i]
+	}
+	for r := range c.Rows {
+		cells := make([]cell, len(keep))
+		for at, i := range keep {
+			cells[at] = c.Rows[r].Cells[i]
+		}
+		c.Rows[r].Cells = cells
+	}
+	c.Columns = columns
+	c.Differ = slices.DeleteFunc(slices.Clone(c.Differ), func(name string) bool { return !slices.Contains(settings, name) })
+	return nil
 }
 
 // settings are columns with those that differ.

@@ -55,6 +55,7 @@ type Figure struct {
 	Last   float64 // of the latest evaluation that has it
 	Step   int     // of that
 	Best   float64 // of all; Last where neither way is better
+	Half   float64 // half the width of its own 95 % interval; 0 where it has none
 }
 
 // Value is the figure as a list of runs gives it.
