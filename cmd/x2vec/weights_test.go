@@ -27,6 +27,11 @@ func TestImportExport(t *testing.T) {
 		}
 	}
 	do("blocks.1.attn.qkv.weight                             [96 32]", "import", file, "--out", "vit", "--mean", "0.5", "--std", "0.25")
+	do("complete", "runs", "ls", ".")
+	do("run.toml is good; 1 of 1 checkpoints are whole", "verify", "vit")
+	if status, _, text := inProcess("resume", "vit"); status != exitFailure || !strings.Contains(text, "`x2vec finetune vit` goes on from them") {
+		t.Errorf("resume: exit status %d: %s", status, text)
+	}
 	do("head.weight", "export", "weights", "vit", "-o", "back.safetensors")
 	a, _ := os.ReadFile(file)
 	if b, err := os.ReadFile("back.safetensors"); err != nil || !bytes.Equal(a, b) {

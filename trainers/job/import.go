@@ -15,6 +15,7 @@ import (
 	"x2vec/graph/nets"
 	"x2vec/objectives"
 	"x2vec/trainers"
+	"x2vec/trainers/runlog"
 )
 
 // ImportFile is in the folder of a run whose encoder came from elsewhere, and says from
@@ -222,11 +223,17 @@ func (m *Imported) Import(file, folder string, sets []string, mean, std []float6
 	if err != nil {
 		return err
 	}
+	log, err := runlog.Open(filepath.Join(folder, trainers.MetricsFile), 0)
+	if err != nil {
+		return err
+	}
 	resolved.Shape = m.Example
 	return errors.Join(
 		checkpoints.WriteFile(filepath.Join(folder, trainers.RunFile), []byte(f.With(resolved))),
 		checkpoints.WriteFile(filepath.Join(folder, ImportFile), append(from, '\n')),
-		store.Save(trainers.Foreign(m.Params, m.Rest, pixels)))
+		store.Save(trainers.Foreign(m.Params, m.Rest, pixels)),
+		log.Event(runlog.Event{Event: runlog.Stop, Fields: map[string]any{"reason": "complete", "imported": filepath.Base(file)}}),
+		log.Close())
 }
 
 // perChannel spreads a value a channel over pictures.

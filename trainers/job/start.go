@@ -60,6 +60,9 @@ func (f *File) Begin(folder string, resume Resume, version string, log logrus.Fi
 		return nil, done, err
 	}
 	done = lock.Release
+	if _, err := os.Stat(filepath.Join(folder, ImportFile)); err == nil {
+		return nil, done, fmt.Errorf("%s holds weights from elsewhere, which no training of this program made; `x2vec finetune %s` goes on from them", folder, folder)
+	}
 	old, was, unread := ReadRun(folder, nil)
 	store, err := checkpoints.Open(filepath.Join(folder, trainers.CheckpointsDir))
 	if err != nil {
