@@ -6,6 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"x2vec/graph/ops/mem"
 	"x2vec/graph/ops/par"
 	"x2vec/graph/ops/vec"
 )
@@ -46,7 +47,7 @@ func (e *engine) buffer(s tensor.Shape) *tensor.Dense {
 		e.next++
 		return e.sums[e.next-1]
 	}
-	t := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(s.Clone()...), tensor.WithEngine(e))
+	t := tensor.New(tensor.WithShape(s.Clone()...), tensor.WithBacking(mem.Floats(s.TotalSize())), tensor.WithEngine(e))
 	if e.next < len(e.sums) {
 		e.sums[e.next] = t
 	} else {

@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"x2vec/data/draw"
+	"x2vec/graph/ops/mem"
 )
 
 // A Param is one array of a model that outlives a step: a weight that is
@@ -100,7 +101,7 @@ func (ps *Params) obtain(path string, init Init, buffer bool, shape []int) (*Par
 			return nil, fmt.Errorf("has shape %v; every size must be at least 1", shape)
 		}
 	}
-	v := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(shape...))
+	v := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(mem.Floats(tensor.Shape(shape).TotalSize())))
 	p := &Param{Path: path, Shape: slices.Clone(shape), Data: v.Float32s(), Buffer: buffer, value: v}
 	r := draw.New(draw.Key(ps.seed, "init/"+path, 0, 0))
 	init(r, shape, p.Data)

@@ -11,6 +11,7 @@ import (
 
 	"x2vec/data/draw"
 	"x2vec/graph/ops"
+	"x2vec/graph/ops/mem"
 )
 
 // An Input is one array that a program reads at every run.
@@ -232,17 +233,15 @@ func (p *Program) NewFeed() *Feed { return NewFeed(p.b.inputs) }
 func NewFeed(inputs []Input) *Feed {
 	f := &Feed{F: map[string][]float32{}, I: map[string][]int{}, tensors: map[string]*tensor.Dense{}}
 	for _, in := range inputs {
-		dt := tensor.Float32
+		var t *tensor.Dense
 		if in.Ints {
-			dt = tensor.Int
-		}
-		t := tensor.New(tensor.Of(dt), tensor.WithShape(in.Shape...))
-		f.tensors[in.Name] = t
-		if in.Ints {
+			t = tensor.New(tensor.Of(tensor.Int), tensor.WithShape(in.Shape...))
 			f.I[in.Name] = t.Ints()
 		} else {
-			f.F[in.Name] = t.Float32s()
+			f.F[in.Name] = mem.Floats(in.Size())
+			t = tensor.New(tensor.WithShape(in.Shape...), tensor.WithBacking(f.F[in.Name]))
 		}
+		f.tensors[in.Name] = t
 	}
 	return f
 }

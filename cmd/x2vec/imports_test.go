@@ -17,9 +17,10 @@ import (
 var mayImport = map[string]string{
 	"checkpoints":          "",
 	"data":                 "data",
+	"graph/ops/mem":        "",
 	"graph/ops/par":        "",
 	"graph/ops/vec":        "",
-	"graph/ops/blas":       "graph/ops/par graph/ops/vec",
+	"graph/ops/blas":       "graph/ops/mem graph/ops/par graph/ops/vec",
 	"graph/ops":            "graph/ops data/draw",
 	"graph/golden":         "checkpoints",
 	"graph":                "graph. graph/ops data/draw",

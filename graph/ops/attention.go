@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"x2vec/graph/ops/blas"
+	"x2vec/graph/ops/mem"
 	"x2vec/graph/ops/par"
 	"x2vec/graph/ops/vec"
 )
@@ -136,7 +137,7 @@ func (k *Attention) Grads() []bool {
 func (k *Attention) Forward(in []Arg, out []float32) {
 	k.call = call{in: in, out: out}
 	if k.saved && k.keeps && k.p == nil {
-		k.p = make([]float32, k.b*k.Heads*k.t*k.ld)
+		k.p = mem.Floats(k.b * k.Heads * k.t * k.ld)
 	}
 	k.bounds()
 	k.lanes.open(k.room())

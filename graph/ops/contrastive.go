@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"x2vec/graph/ops/blas"
+	"x2vec/graph/ops/mem"
 	"x2vec/graph/ops/par"
 	"x2vec/graph/ops/vec"
 )
@@ -258,7 +259,7 @@ type contrast struct {
 
 func (t *contrast) size(n, d, shift int) {
 	t.n, t.d, t.shift = n, d, shift
-	t.p, t.losses = make([]float32, n*n), make([]float64, n)
+	t.p, t.losses = mem.Floats(n*n), make([]float64, n)
 	t.chunk = rowChunk(n, n)
 	t.rows, t.dif = t.forwardRows, t.backwardRows
 }

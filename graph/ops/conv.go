@@ -5,6 +5,7 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"x2vec/graph/ops/mem"
 	"x2vec/graph/ops/par"
 	"x2vec/graph/ops/vec"
 )
@@ -175,7 +176,7 @@ func (k *convolution) Forward(in []Arg, out []float32) {
 	k.dst = out
 	if k.kept && !k.act.fromOutput() {
 		if k.z == nil {
-			k.z = make([]float32, len(out))
+			k.z = mem.Floats(len(out))
 		}
 		k.dst = k.z
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"x2vec/graph/ops/blas"
+	"x2vec/graph/ops/mem"
 	"x2vec/graph/ops/par"
 	"x2vec/graph/ops/tile"
 	"x2vec/graph/ops/vec"
@@ -253,7 +254,7 @@ func (s *sweep) compute(dst, src, w, bias []float32, relu bool, after func(lo, h
 	}
 	r.tiles, r.batch = tile.Available(), s.batch
 	if s.packed == nil {
-		s.packed = make([]float32, s.groups*s.panels()*panel*s.taps*s.srcCh)
+		s.packed = mem.Floats(s.groups * s.panels() * panel * s.taps * s.srcCh)
 		r.biases = make([]float32, s.groups*s.panels()*panel)
 	}
 	if bias != nil {

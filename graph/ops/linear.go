@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"x2vec/graph/ops/blas"
+	"x2vec/graph/ops/mem"
 	"x2vec/graph/ops/par"
 	"x2vec/graph/ops/vec"
 )
@@ -67,7 +68,7 @@ func (k *Linear) Forward(in []Arg, out []float32) {
 	k.dst = out
 	if k.kept && !k.Act.fromOutput() {
 		if k.z == nil {
-			k.z = make([]float32, len(out))
+			k.z = mem.Floats(len(out))
 		}
 		k.dst = k.z
 	}

@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"x2vec/graph/ops/blas"
+	"x2vec/graph/ops/mem"
 	"x2vec/graph/ops/par"
 	"x2vec/graph/ops/vec"
 )
@@ -48,7 +49,7 @@ func (k *linearScores) score(in []Arg) {
 	case !k.kept:
 		k.g = borrow(k.rows * k.c)
 	case k.g == nil:
-		k.g = make([]float32, k.rows*k.c)
+		k.g = mem.Floats(k.rows * k.c)
 	}
 	blas.GemmRows(false, true, k.rows, k.c, k.d, in[0].F, k.d, in[1].F, k.d, k.g, k.c, false, k.finish)
 	if !k.kept {

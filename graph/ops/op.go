@@ -10,6 +10,8 @@ import (
 	"github.com/chewxy/hm"
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"x2vec/graph/ops/mem"
 )
 
 // An Op is a kernel in a graph. How Gorgonia's TapeMachine treats it:
@@ -163,7 +165,7 @@ func (op *Op) allocate() {
 		op.lease.allocate(op)
 		return
 	}
-	op.out = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(op.shape...))
+	op.out = tensor.New(tensor.WithShape(op.shape...), tensor.WithBacking(mem.Floats(size(op.shape))))
 	op.outF = op.out.Float32s()
 }
 
@@ -178,7 +180,7 @@ func (op *Op) allocateGrads() {
 		case len(s) == 0:
 			op.gradF[i] = scalarData(&op.scalars[i])
 		default:
-			op.grads[i] = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(s...))
+			op.grads[i] = tensor.New(tensor.WithShape(s...), tensor.WithBacking(mem.Floats(size(s))))
 			op.gradF[i] = op.grads[i].Float32s()
 		}
 	}

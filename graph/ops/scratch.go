@@ -1,6 +1,10 @@
 package ops
 
-import "sync"
+import (
+	"sync"
+
+	"x2vec/graph/ops/mem"
+)
 
 // scratch holds memory that kernels need only while they run. The operations of
 // a graph run one after the other, so that one buffer as large as the largest
@@ -29,7 +33,7 @@ func borrow(n int) []float32 {
 	if largest >= 0 {
 		take(largest) // too small for this step, so for every later one too: let it go
 	}
-	return make([]float32, n)
+	return mem.Floats(n)
 }
 
 func take(i int) []float32 {

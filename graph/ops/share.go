@@ -1,6 +1,10 @@
 package ops
 
-import "gorgonia.org/tensor"
+import (
+	"gorgonia.org/tensor"
+
+	"x2vec/graph/ops/mem"
+)
 
 // Share has the operations of a graph that is only run forward use one another's
 // memory: the output of one is where a later one writes as soon as all that read it have
@@ -92,7 +96,7 @@ func (p *pool) take(n int) []float32 {
 	}
 	if best < 0 {
 		p.bytes += 4 * int64(n)
-		return make([]float32, n)
+		return mem.Floats(n)
 	}
 	b := p.free[best]
 	last := len(p.free) - 1

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"x2vec/checkpoints"
+	"x2vec/graph/ops/mem"
 	"x2vec/graph/ops/par"
 	"x2vec/graph/ops/vec"
 )
@@ -47,7 +48,9 @@ func NewEMA(decay float64, warmup bool, params []Param) (*EMA, error) {
 		p := &params[i]
 		e.paths = append(e.paths, p.Path)
 		e.shapes = append(e.shapes, slices.Clone(p.Shape))
-		e.averages = append(e.averages, slices.Clone(p.W))
+		a := mem.Floats(len(p.W))
+		copy(a, p.W)
+		e.averages = append(e.averages, a)
 	}
 	e.update, e.swap = e.updateSpans, e.swapSpans
 	return e, nil

@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"x2vec/checkpoints"
+	"x2vec/graph/ops/mem"
 	"x2vec/graph/ops/par"
+	"x2vec/graph/ops/vec"
 )
 
 // New makes the optimizer of o for the parameters of a model, with the state of
@@ -31,7 +33,8 @@ func New(o Options, params []Param) (Optimizer, error) {
 		p := &params[i]
 		k := kept{path: p.Path, shape: slices.Clone(p.Shape), size: len(p.W)}
 		for j := range e.names {
-			k.arrays[j] = slices.Repeat([]float32{start}, len(p.W))
+			k.arrays[j] = mem.Floats(len(p.W))
+			vec.Fill(k.arrays[j], start)
 		}
 		e.kept[i] = k
 	}

@@ -3,6 +3,7 @@ package blas
 import (
 	"sync"
 
+	"x2vec/graph/ops/mem"
 	"x2vec/graph/ops/par"
 )
 
@@ -57,7 +58,7 @@ var works = sync.Pool{New: func() any { return new(work) }}
 // grown returns a slice of n elements, s itself if it is large enough.
 func grown(s []float32, n int) []float32 {
 	if cap(s) < n {
-		s = make([]float32, n)
+		s = mem.Floats(n)
 	}
 	return s[:n]
 }
