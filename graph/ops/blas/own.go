@@ -23,6 +23,11 @@ const (
 	slabK     = 384     // rows of B in a slab at most: a panel of it, 48 KiB, and a strip of A stay near
 	blockCols = 256     // columns of B that are packed together on one goroutine: 384 KiB a slab
 	sharedB   = 1 << 20 // elements of B that are packed together for all goroutines: 4 MiB
+
+	// A transposed A is packed where a strip of it meets that many panels of B and its
+	// rows are that long (shorter ones are read as fast where they lie); then so many
+	// strips at a time: 384 KiB.
+	packedBy, packedRows, stripsPacked = 2, 288, 16
 )
 
 // kernel computes a tile of C from k columns of A and k rows of B; strides in elements.
@@ -49,6 +54,7 @@ func slab(k int) int {
 // work is the memory of one goroutine within a product.
 type work struct {
 	packed []float32
+	strips []float32                      // of a transposed A: (strips, k, vector)
 	strip  [slabK*16 + maxRows*16]float32 // (k, vector), or (rows, slabK+16)
 	tile   [maxTile]float32
 }
@@ -107,16 +113,24 @@ func (kn *kernels) tiles(o *operands, w *work, k0, k1, i0, i1, j0, j1 int, b []f
 	if o.ta {
 		form = &kn.byColumn
 	}
+	// Strips of nearly one size: a thin last one would run at half the speed.
+	strip := func(s int) int { return i0 + (i1-i0)*s/strips }
+	pack := o.ta && j1-j0 >= packedBy*nr && o.m >= packedRows
 	for s := range strips {
-		// Strips of nearly one size: a thin last one would run at half the speed.
-		i := i0 + (i1-i0)*s/strips
-		mr := i0 + (i1-i0)*(s+1)/strips - i
+		i := strip(s)
+		mr := strip(s+1) - i
 		at := i*o.lda + k0
 		if o.ta {
 			at = k0*o.lda + i
 		}
 		a, lda := &o.a[at], o.lda
-		if j1-j0 >= 2*nr && conflicts(o) {
+		switch {
+		case pack:
+			if s%stripsPacked == 0 {
+				kn.packStrips(w, o, k0, k1, strip, s, min(strips, s+stripsPacked))
+			}
+			a, lda = &w.strips[s%stripsPacked*(k1-k0)*kn.vector], kn.vector
+		case j1-j0 >= 2*nr && conflicts(o):
 			a, lda = kn.copyStrip(w, o, k0, k1, i, mr)
 		}
 		for p, j := 0, j0; j < j1; p, j = p+1, j+nr {
@@ -137,6 +151,31 @@ func (kn *kernels) tiles(o *operands, w *work, k0, k1, i0, i1, j0, j1 int, b []f
 				for x := range d {
 					d[x] += t[x]
 				}
+			}
+		}
+	}
+}
+
+// packStrips copies strips s0 to s1-1 of a transposed A, rows k0 to k1-1: each
+// becomes a vector's width. A few rows are read at a time, over all strips, so that
+// memory is read in long pieces and a line that two strips share is read once.
+func (kn *kernels) packStrips(w *work, o *operands, k0, k1 int, strip func(int) int, s0, s1 int) {
+	const step = 16
+	n, v := k1-k0, kn.vector
+	w.strips = grown(w.strips, stripsPacked*n*v)
+	for l := 0; l < n; l += step {
+		rows := min(step, n-l)
+		for s := s0; s < s1; s++ {
+			i := strip(s)
+			dst := w.strips[((s-s0)*n+l)*v:]
+			from := (k0+l)*o.lda + i
+			if from+(rows-1)*o.lda+v <= len(o.a) {
+				kn.copyRows[0](rows, &o.a[from], o.lda, &dst[0], v)
+				continue
+			}
+			mr := strip(s+1) - i
+			for r := range rows { // a whole vector would be beyond the end of A
+				copy(dst[r*v:][:mr], o.a[from+r*o.lda:])
 			}
 		}
 	}
@@ -276,14 +315,17 @@ func (kn *kernels) all(o operands, t then) {
 	defer s.release()
 	nr := kn.panel()
 	panels := (o.n + nr - 1) / nr
-	// Goroutines that own columns need not wait for each other, but each reads all of A.
-	if t.columns() && panels >= 4*threads && o.m <= 4*o.n {
+	// Goroutines that own columns need not wait for each other, but each reads all of
+	// A, and packs it if it is transposed.
+	if t.columns() && panels >= 4*threads && (o.m <= o.n || !o.ta && o.m <= 4*o.n) {
 		s.then = t
 		par.For(panels, (panels+4*threads-1)/(4*threads), s.doColumns)
 		return
 	}
-	tasks := max(4*threads, (o.m*o.k)>>17) // A's part of a task fits the caches
-	rows := max(kn.rows, (o.m+tasks-1)/tasks)
+	rows := max(kn.rows, (o.m+4*threads-1)/(4*threads))
+	if o.n > blockCols { // A's part of a task is read for each block: it should fit the caches
+		rows = min(rows, max(4*kn.rows, (1<<17)/o.k))
+	}
 	kb := slab(o.k)
 	together := max(1, sharedB/(kb*panels*nr)) * kb
 	for s.k0 = 0; s.k0 < o.k; s.k0 = s.k1 {
