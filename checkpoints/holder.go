@@ -11,6 +11,9 @@ import (
 // stands in anybody's way. ok is false where nobody holds it, or nothing can be
 // read. A process that was killed could not take its name out: ask Holder.Alive.
 func HolderOf(files fs.FS) (h Holder, ok bool) {
+	if info, err := fs.Stat(files, LockFile); err != nil || !info.Mode().IsRegular() {
+		return Holder{}, false
+	}
 	f, err := files.Open(LockFile)
 	if err != nil {
 		return Holder{}, false

@@ -19,6 +19,7 @@ import (
 	"x2vec/graph"
 	"x2vec/objectives"
 	"x2vec/trainers/eval"
+	"x2vec/trainers/runs"
 )
 
 // FeaturesDir is the folder of a run in which codes are kept.
@@ -302,7 +303,7 @@ func (e Extraction) prune(newest string) error {
 }
 
 // TransferDir is the folder of a run that holds what probes and transfers found.
-const TransferDir = "transfer"
+const TransferDir = runs.TransferDir
 
 // KeepTransfer writes a file into that folder.
 func KeepTransfer(folder, name string, content []byte) error {

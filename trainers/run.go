@@ -23,7 +23,7 @@ const (
 	MetricsFile    = runs.MetricsFile
 	LogFile        = "run.log"
 	ReportFile     = "report.html"
-	CheckpointsDir = "checkpoints"
+	CheckpointsDir = runs.CheckpointsDir
 	SamplesDir     = runs.SamplesDir
 	EvalsDir       = runs.EvalsDir
 )

@@ -98,9 +98,16 @@ func Read(path string) (Result, error) {
 
 // ReadFrom is Read of a file in a folder.
 func ReadFrom(files fs.FS, name string) (Result, error) {
-	f, err := files.Open(name)
+	info, err := fs.Stat(files, name)
 	if err != nil {
 		return Result{}, err // says the name itself
+	}
+	if !info.Mode().IsRegular() { // a pipe would keep its reader waiting
+		return Result{}, fmt.Errorf("%s: is not a file", name)
+	}
+	f, err := files.Open(name)
+	if err != nil {
+		return Result{}, err
 	}
 	return read(f, name)
 }

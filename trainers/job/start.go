@@ -36,7 +36,7 @@ var ErrComplete = errors.New("the run is complete")
 
 // VocabularyFile is in the folder of a run whose examples are words; package data
 // reads it.
-const VocabularyFile = "vocabulary.tsv"
+const VocabularyFile = runs.VocabularyFile
 
 // CaptionsFile is in the folder of a run whose pictures have captions: their words.
 const CaptionsFile = "captions.tsv"

@@ -66,6 +66,9 @@ func FigureValue(name string, v float64) string {
 	return Number(v)
 }
 
+// Bytes writes a size: 1.2 MB.
+func Bytes(n int64) string { return humanize.Bytes(uint64(max(0, n))) }
+
 // Duration writes seconds as people say them: 3 min 12 s.
 func Duration(seconds float64) string {
 	if !(seconds >= 0 && seconds < 1e9) {

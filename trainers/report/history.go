@@ -15,17 +15,17 @@ import (
 // history is what metrics.jsonl tells of a run.
 type history struct{ *runlog.History }
 
-// buckets is how many points a curve has at most: about one for every two pixels.
-const buckets = 400
+// Buckets is how many points a curve has at most: about one for every two pixels.
+const Buckets = 400
 
 // readHistory never gives nil: of a log that cannot be read nothing is known.
 func readHistory(files fs.FS) (history, error) {
-	f, err := files.Open(runs.MetricsFile)
+	f, _, err := runs.OpenFile(files, runs.MetricsFile)
 	if err != nil {
 		return history{&runlog.History{}}, err
 	}
 	defer f.Close()
-	h, err := runlog.Read(f, buckets)
+	h, err := runlog.Read(f, Buckets)
 	if err != nil {
 		return history{&runlog.History{}}, err
 	}
@@ -58,6 +58,9 @@ func text(e runlog.Event, key string) string {
 var kinds = map[runs.State]string{
 	runs.New: "open", runs.Running: "live", runs.Complete: "done", runs.Stopped: "open", runs.Failed: "failed", runs.Lost: "open",
 }
+
+// KindOf is the class of a state in the style of the pages.
+func KindOf(s runs.State) string { return kinds[s] }
 
 // stateOf says how a run stands.
 func stateOf(s runs.State, reason string, last *runlog.Metrics) state {

@@ -32,11 +32,14 @@ var CSS string
 //go:embed assets/chart.js
 var chartJS string
 
+//go:embed assets/map.js
+var mapJS string
+
 //go:embed assets/page.js
 var pageJS string
 
 // JS is the script of the pages.
-var JS = chartJS + pageJS
+var JS = chartJS + mapJS + pageJS
 
 // Templates are the parts of which the pages are made, each by its name.
 var Templates = template.Must(template.New("page").Parse(pageHTML))
@@ -68,15 +71,18 @@ type Foot struct {
 
 // Live is what a page has more when a server gives it.
 type Live struct {
-	Home    string // address of the list of runs
-	Picture func(run, file string) string
-	Events  string // address of the server-sent events that say that the page is to be asked for anew
-	Links   []Link // where one can go from here
-	Stop    string // address to ask the run to stop at; empty where it does not run
-	Done    int    // percent; -1 where that is not known
-	Left    string // how long it will take
-	Tags    []string
-	Files   []Link
+	Home   string                        // address of the list of runs
+	File   func(run, file string) string // address of a file of a run
+	Map    string                        // address of the map of a run's codes, as MapJSON gives it
+	Words  string                        // address to ask for words at; empty where the run has none
+	Events string                        // address of the server-sent events that say that the page is to be asked for anew
+	Links  []Link                        // where one can go from here
+	Stop   string                        // address to ask the run to stop at; empty where it does not run
+	Asked  bool                          // whether it was asked to stop
+	Done   int                           // percent; -1 where that is not known
+	Left   string                        // how long it will take
+	Tags   []string
+	Files  []Link
 }
 
 // A Link is an address with what it is called.
@@ -98,6 +104,7 @@ type page struct {
 type several struct {
 	Compare     Compare
 	Samples     []sideBySide
+	Probes      *table
 	Timings     *table
 	Environment *table
 	Same        []fact // settings that are the same in all
@@ -127,12 +134,8 @@ func Render(sources []Source, now time.Time, live *Live) ([]byte, error) {
 		return nil, fmt.Errorf("a page can be about 1 to %d runs, not %d", Most, n)
 	}
 	p := page{Live: live}
-	var address func(run, file string) string
-	if live != nil {
-		address = live.Picture
-	}
 	for i, s := range sources {
-		p.Runs = append(p.Runs, gather(s, i, address, maxAll/len(sources)))
+		p.Runs = append(p.Runs, gather(s, i, live, maxAll/len(sources)))
 	}
 	title := p.Runs[0].Name
 	if len(p.Runs) == 1 {
@@ -173,7 +176,7 @@ func compareRuns(all []*run) *several {
 		list[i] = runs.Summary{Name: r.Name, State: runs.State(r.State.Word), Settings: r.Settings, Figures: r.Figures}
 	}
 	s := &several{
-		Compare: NewCompare(list, false), Samples: besides(all),
+		Compare: NewCompare(list, false), Samples: besides(all), Probes: probesOf(all),
 		Timings:     factsOf(all, func(r *run) []fact { return r.Timings }, false),
 		Environment: factsOf(all, func(r *run) []fact { return r.Environment }, true),
 	}

@@ -31,14 +31,18 @@ type run struct {
 	HeadlineAt  string
 	Samples     []sample
 	Examples    []eval.Table // of the last evaluation
+	Looks       []look
+	Map         *codeMap
+	Probes      []probeTable
 	Table       *table
 	Timings     []fact
 	Environment []fact
 	Events      []fact
 	Settings    runs.Settings
 
-	h       history
-	results []eval.Result
+	h         history
+	results   []eval.Result
+	transfers []runs.Transfer
 }
 
 // A state says how the run stands.
@@ -72,8 +76,8 @@ type cell struct {
 const colours = 8
 
 // gather reads all there is of a run. Pictures take room bytes of the page, unless
-// it only has their address.
-func gather(src Source, number int, address func(run, file string) string, room int) *run {
+// a server gives it and it only has their address.
+func gather(src Source, number int, live *Live, room int) *run {
 	r := &run{Source: src, Class: fmt.Sprintf("s%d", number%colours)}
 	var err error
 	if r.Settings, err = runs.ReadSettings(src.Files); err != nil {
@@ -93,7 +97,18 @@ func gather(src Source, number int, address func(run, file string) string, room 
 	for _, err := range faults {
 		r.fault(err)
 	}
-	r.readSamples(address, room)
+	drawn := room // half for the other pictures where there are any
+	var address func(run, file string) string
+	mapAddress := ""
+	if live != nil {
+		address, mapAddress = live.File, live.Map
+	}
+	if _, err := fs.Stat(src.Files, runs.InspectDir); err == nil && live == nil {
+		drawn /= 2
+	}
+	r.readLooks(address, room-r.readSamples(address, drawn))
+	r.readMap(mapAddress)
+	r.readTransfers()
 
 	info, err := fs.Stat(src.Files, runs.MetricsFile)
 	s, reason := runs.New, ""
@@ -183,10 +198,11 @@ func (t *figureTable) add(name, class string, figures map[string]figure) {
 
 func (t *figureTable) done() *table {
 	for i, name := range t.Columns {
-		best, n := math.NaN(), 0
+		best, n, same := math.NaN(), 0, true
 		for _, figures := range t.rows {
 			if f, there := figures[name]; there && ok(f.v) {
 				n++
+				same = same && (n == 1 || f.v == best)
 				if math.IsNaN(best) || runs.IsBetter(t.better[i], f.v, best) {
 					best = f.v
 				}
@@ -195,7 +211,7 @@ func (t *figureTable) done() *table {
 		for j, figures := range t.rows {
 			c := cell{Text: "–"}
 			if f, there := figures[name]; there {
-				c = cell{f.text, n > 1 && t.better[i] != "" && f.v == best}
+				c = cell{f.text, n > 1 && !same && t.better[i] != "" && f.v == best}
 			}
 			t.Rows[j].Cells = append(t.Rows[j].Cells, c)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"image/png"
+	"io"
 	"io/fs"
 	"path"
 	"regexp"
@@ -50,9 +51,9 @@ var titles = map[string]string{
 }
 
 // readSamples collects the pictures of a run: samples/step-00001234-NAME.png, in
-// room bytes if they become part of the page. Captions come from the evaluations
-// that drew them.
-func (r *run) readSamples(address func(run, file string) string, room int) {
+// room bytes if they become part of the page, of which it gives how many it took.
+// Captions come from the evaluations that drew them.
+func (r *run) readSamples(address func(run, file string) string, room int) (took int) {
 	entries, err := fs.ReadDir(r.Files, runs.SamplesDir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		r.fault(err)
@@ -108,6 +109,7 @@ func (r *run) readSamples(address func(run, file string) string, room int) {
 				f.URI = template.URL(address(r.Name, file))
 			}
 			room -= size
+			took += size
 			step, _ := strconv.Atoi(sampleName.FindStringSubmatch(path.Base(file))[1]) // it was one above
 			f.Step = Number(float64(step))
 			f.Alt = fmt.Sprintf("%s at step %s.", title, f.Step)
@@ -122,6 +124,7 @@ func (r *run) readSamples(address func(run, file string) string, room int) {
 			r.Samples = append(r.Samples, s)
 		}
 	}
+	return took
 }
 
 // order sorts the kinds of pictures: reconstructions first, neighbours next.
@@ -161,14 +164,22 @@ func spread(steps []int, n int) []int {
 // readFrame reads one picture if it has at most so many bytes; of one that the page
 // only points to, no more than its size.
 func readFrame(files fs.FS, name string, limit int, pointed bool) (f frame, size int, err error) {
+	var b []byte
+	var r io.Reader
 	if pointed {
-		limit = maxPicture
+		file, _, err := runs.OpenFile(files, name)
+		if err != nil {
+			return f, 0, err
+		}
+		defer file.Close()
+		r = file
+	} else {
+		if b, err = runs.ReadFile(files, name, int64(limit)); err != nil {
+			return f, 0, err
+		}
+		r = bytes.NewReader(b)
 	}
-	b, err := runs.ReadFile(files, name, int64(limit))
-	if err != nil {
-		return f, 0, err
-	}
-	c, err := png.DecodeConfig(bytes.NewReader(b))
+	c, err := png.DecodeConfig(r)
 	if err != nil {
 		return f, 0, fmt.Errorf("%s: is no whole PNG: %w", name, err)
 	}

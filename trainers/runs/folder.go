@@ -4,6 +4,7 @@
 package runs
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -16,12 +17,16 @@ import (
 
 // The files of a run's folder.
 const (
-	RunFile     = "run.toml"
-	MetricsFile = "metrics.jsonl"
-	TagsFile    = "tags.txt"
-	EvalsDir    = "evals"
-	SamplesDir  = "samples"
-	CodesDir    = "codes"
+	RunFile        = "run.toml"
+	MetricsFile    = "metrics.jsonl"
+	TagsFile       = "tags.txt"
+	VocabularyFile = "vocabulary.tsv" // of a run whose examples are words
+	CheckpointsDir = "checkpoints"
+	EvalsDir       = "evals"
+	SamplesDir     = "samples"
+	CodesDir       = "codes"
+	TransferDir    = "transfer" // what probes and transfers found
+	InspectDir     = "inspect"  // what was drawn by looking inside
 )
 
 // A Folder is that of a run.
@@ -48,9 +53,12 @@ func Open(dir string) (Folder, error) {
 }
 
 // Is reports whether a folder is that of a run.
-func Is(files fs.FS) bool {
+func Is(files fs.FS) bool { return isRun(files, ".") }
+
+// isRun reports whether the folder at a path is that of a run.
+func isRun(files fs.FS, at string) bool {
 	for _, name := range []string{RunFile, MetricsFile} {
-		if info, err := fs.Stat(files, name); err == nil && info.Mode().IsRegular() {
+		if info, err := fs.Stat(files, path.Join(at, name)); err == nil && info.Mode().IsRegular() {
 			return true
 		}
 	}
@@ -76,11 +84,7 @@ func Find(files fs.FS) ([]string, error) {
 		case strings.HasPrefix(d.Name(), "."):
 			return fs.SkipDir
 		}
-		below, err := fs.Sub(files, name)
-		if err != nil {
-			return err
-		}
-		if Is(below) {
+		if isRun(files, name) { // not through fs.Sub, which asks about a file by opening it
 			found = append(found, name)
 			return fs.SkipDir
 		}
@@ -93,17 +97,33 @@ func Find(files fs.FS) ([]string, error) {
 	return found, err
 }
 
+// OpenFile opens a file, and no other kind of thing: a pipe that lies in a folder
+// would keep its reader waiting.
+func OpenFile(files fs.FS, name string) (fs.File, fs.FileInfo, error) {
+	info, err := fs.Stat(files, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("%s: is not a file", name)
+	}
+	f, err := files.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if info, err = f.Stat(); err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return f, info, nil
+}
+
 // ReadFile reads a file of at most limit bytes, and no other kind of thing.
 func ReadFile(files fs.FS, name string, limit int64) ([]byte, error) {
-	f, err := files.Open(name)
+	f, info, err := OpenFile(files, name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: is not a file", name)
-	}
 	if info.Size() > limit {
 		return nil, fmt.Errorf("%s: has %d bytes, more than the %d that are read", name, info.Size(), limit)
 	}

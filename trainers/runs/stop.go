@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 
 	"x2vec/checkpoints"
@@ -16,6 +17,11 @@ const StopFile = "stop.request"
 // AskToStop asks the run in a folder to stop after its step.
 func AskToStop(dir string) error {
 	return checkpoints.WriteFile(filepath.Join(dir, StopFile), nil)
+}
+
+// AskToStopIn is AskToStop of the run at a path below a folder that is not left.
+func AskToStopIn(root *os.Root, at string) error {
+	return root.WriteFile(path.Join(at, StopFile), nil, 0o666)
 }
 
 // Asked reports whether the run in a folder is asked to stop.

@@ -86,14 +86,13 @@ const ends = 128 << 10
 // readLog takes from the ends of the log what a summary tells, and gives the
 // events there.
 func (s *Summary) readLog(files fs.FS) []runlog.Event {
-	f, err := files.Open(MetricsFile)
+	f, info, err := OpenFile(files, MetricsFile)
 	if err != nil {
 		return nil
 	}
 	defer f.Close()
-	info, err := f.Stat()
 	at, seeks := f.(io.ReaderAt)
-	if err != nil || !seeks || !info.Mode().IsRegular() {
+	if !seeks {
 		return nil
 	}
 	s.Changed = info.ModTime()

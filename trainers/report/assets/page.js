@@ -27,6 +27,7 @@
   x2vec.sliders = sliders;
   sliders();
   x2vec.begin();
+  x2vec.map();
 
   const theme = document.getElementById("theme"), themes = ["system", "light", "dark"];
   const keep = (v) => { try { return v ? localStorage.setItem("x2vec-theme", v) : localStorage.getItem("x2vec-theme"); } catch { return null; } };
