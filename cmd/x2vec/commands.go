@@ -10,6 +10,7 @@ func commands() []*cobra.Command {
 		resumeCommand(),
 		verifyCommand(),
 		reportCommand(),
+		serveCommand(),
 		compareCommand(),
 		runsCommand(),
 		embedCommand(),

@@ -33,6 +33,7 @@ var mayImport = map[string]string{
 	"trainers/inspect":     "checkpoints data graph/ops objectives trainers/eval",
 	"trainers/runs":        "checkpoints trainers/eval trainers/runlog",
 	"trainers/report":      "checkpoints trainers/eval trainers/runlog trainers/runs",
+	"trainers/serve":       "checkpoints trainers/eval trainers/report trainers/runlog trainers/runs",
 	"trainers":             "checkpoints data graph objectives trainers/eval trainers/inspect trainers/optim trainers/report trainers/runlog trainers/runs",
 	"trainers/tensorboard": "checkpoints objectives trainers. trainers/eval trainers/inspect trainers/runlog trainers/runs",
 	"trainers/job":         "checkpoints data graph objectives trainers",
