@@ -75,7 +75,7 @@ func TestMapOnPage(t *testing.T) {
 func TestLooksOnPage(t *testing.T) {
 	dir := whole(t)
 	put(t, dir, "inspect/units-conv2.png", picture(t, 30, 20))
-	put(t, dir, "inspect/units-conv2.json", `{"caption":"The nine patches that drive each unit most.","units":[1]}`)
+	put(t, dir, "inspect/units-conv2.json", `{"command":"units","step":1000,"tap":"encoder/conv2","data":"mnist test","pictures":[{"file":"inspect/units-conv2.png","caption":"The nine patches that drive each unit most."}],"tables":[{"name":"selectivity","caption":"of classes","columns":["unit","class"],"rows":[["3","<shoe>"]]}],"units":[1]}`)
 	put(t, dir, "inspect/rdm.svg", `<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="64px" height="48"></svg>`)
 	put(t, dir, "inspect/rdm.json", `{"large":[1,2],"caption":"is not looked for behind what is large"}`)
 	put(t, dir, "inspect/map.png", picture(t, 3, 3))
@@ -83,7 +83,7 @@ func TestLooksOnPage(t *testing.T) {
 	put(t, dir, "inspect/broken.png", "PNG")
 	put(t, dir, "inspect/broken.svg", "<html></html>")
 	page := render(t, dir)
-	wants(t, page, "What drives the units, conv2", "The nine patches", `width="30" height="20"`, "Representational dissimilarity", `width="64" height="48"`,
+	wants(t, page, "What drives the units, conv2 <small>encoder/conv2, step 1,000, mnist test</small>", "The nine patches", "Selectivity", "<td>&lt;shoe&gt;</td>", `width="30" height="20"`, "Representational dissimilarity", `width="64" height="48"`,
 		"data:image/svg&#43;xml;base64,", "inspect/broken.png: is no whole PNG")
 	if strings.Index(page, "What drives the units") > strings.Index(page, "Representational dissimilarity") {
 		t.Error("the order of the pictures is not the one that is known")

@@ -9,12 +9,14 @@ import (
 	"fmt"
 	"html/template"
 	"image/gif"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
 
+	"x2vec/trainers/eval"
 	"x2vec/trainers/runs"
 )
 
@@ -23,9 +25,15 @@ const maxLooks = 24
 
 // A look is one picture that was drawn by looking inside.
 type look struct {
-	Title, Caption, Alt string
-	URI                 template.URL
-	Width, Height       int // 0 where the picture says none
+	Title, Note, Caption, Alt string
+	URI                       template.URL
+	Width, Height             int // 0 where the picture says none
+}
+
+// A lookTable is one table that was made so.
+type lookTable struct {
+	Note string
+	eval.Table
 }
 
 // lookOrder is the order of the kinds of pictures that are known; others come behind.
@@ -49,9 +57,32 @@ func (r *run) readLooks(address func(run, file string) string, room int) {
 		r.fault(err)
 	}
 	var names []string
+	about := map[string]header{} // by the path of a picture
+	headers := 0
 	for _, e := range entries {
 		name, ext := e.Name(), path.Ext(e.Name())
 		stem := strings.TrimSuffix(name, ext)
+		if file := path.Join(runs.InspectDir, name); ext == ".json" && !strings.HasPrefix(name, ".") && file != runs.MapFile && headers < maxHeaders {
+			headers++
+			h, err := readHeader(r.Files, file)
+			if err != nil {
+				r.fault(err)
+			}
+			for i, p := range append([]eval.Picture{{File: strings.TrimSuffix(file, ext) + ".png", Caption: h.Caption}, {File: strings.TrimSuffix(file, ext) + ".svg", Caption: h.Caption}}, h.Pictures...) {
+				if _, there := about[p.File]; there && i < 2 {
+					continue // it is another file's, which names it
+				}
+				of := h
+				of.Caption = p.Caption
+				about[p.File] = of
+			}
+			for _, t := range h.Tables {
+				if t.Name != "" && len(t.Rows) > 0 && len(r.LookTables) < maxLooks {
+					t.Name, t.Caption = Label(strings.ReplaceAll(t.Name, "-", " ")), shortened(t.Caption)
+					r.LookTables = append(r.LookTables, lookTable{h.note(), t})
+				}
+			}
+		}
 		if mediaTypes[ext] == "" || strings.HasPrefix(name, ".") || kindOf(stem) == "map" {
 			continue // the map is shown as one that moves
 		}
@@ -79,6 +110,7 @@ func (r *run) readLooks(address func(run, file string) string, room int) {
 		if address != nil {
 			l.URI = template.URL(address(r.Name, file))
 		}
+		l.Note, l.Caption = about[file].note(), shortened(about[file].Caption)
 		room -= size
 		r.Looks = append(r.Looks, l)
 	}
@@ -109,7 +141,6 @@ func readLook(files fs.FS, name string, limit int, pointed bool) (l look, size i
 	if rest := strings.Trim(strings.TrimPrefix(stem, kind), "-_."); rest != "" {
 		l.Title += ", " + rest
 	}
-	l.Caption = captionOf(files, strings.TrimSuffix(name, ext)+".json")
 	l.Alt = strings.TrimSuffix(l.Title, ".") + "."
 	if ext == ".png" {
 		f, size, err := readFrame(files, name, limit, pointed)
@@ -172,44 +203,88 @@ func svgSize(b []byte) (width, height int, err error) {
 	}
 }
 
+// A header is what stands at the beginning of each JSON file of that folder: what was
+// looked at, and how.
+type header struct {
+	Command  string         `json:"command"`
+	Step     int            `json:"step"`
+	Tap      string         `json:"tap"`
+	Data     string         `json:"data"`
+	Caption  string         `json:"caption"`
+	Pictures []eval.Picture `json:"pictures"`
+	Tables   []eval.Table   `json:"tables"`
+}
+
+// note says on one line what was looked at.
+func (h header) note() string {
+	var parts []string
+	if h.Tap != "" {
+		parts = append(parts, h.Tap)
+	}
+	if h.Step > 0 {
+		parts = append(parts, "step "+Number(float64(h.Step)))
+	}
+	if h.Data != "" {
+		parts = append(parts, h.Data)
+	}
+	return strings.Join(parts, ", ")
+}
+
 const (
-	maxCaption   = 600     // letters
-	maxCaptioned = 8 << 20 // bytes of the file that says it
+	maxHeaders  = 100     // files
+	maxHeadered = 8 << 20 // bytes that are read of one
+	maxCaption  = 600     // letters
 )
 
-// captionOf is what the file beside a picture says about it.
-func captionOf(files fs.FS, name string) string {
-	f, info, err := runs.OpenFile(files, name)
+// readHeader reads the beginning of a file up to the first field that it does not
+// know, behind which there may be large tables of numbers.
+func readHeader(files fs.FS, name string) (h header, err error) {
+	f, _, err := runs.OpenFile(files, name)
 	if err != nil {
-		return ""
+		return h, err
 	}
 	defer f.Close()
-	if info.Size() > maxCaptioned {
-		return ""
-	}
-	// Token by token: there may be large tables behind it.
-	d := json.NewDecoder(f)
+	d := json.NewDecoder(io.LimitReader(f, maxHeadered))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return ""
+		return h, fmt.Errorf("%s: is no JSON object", name)
 	}
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
-			return ""
+			return h, fmt.Errorf("%s: %w", name, err)
 		}
-		if key == "caption" {
-			var caption string
-			if d.Decode(&caption) != nil {
-				return ""
-			}
-			if r := []rune(caption); len(r) > maxCaption {
-				caption = string(r[:maxCaption]) + "…"
-			}
-			return caption
+		var into any
+		switch key {
+		case "command":
+			into = &h.Command
+		case "run":
+			into = new(string)
+		case "step":
+			into = &h.Step
+		case "tap":
+			into = &h.Tap
+		case "data":
+			into = &h.Data
+		case "caption":
+			into = &h.Caption
+		case "pictures":
+			into = &h.Pictures
+		case "tables":
+			into = &h.Tables
+		default:
+			return h, nil
 		}
-		if t, err := d.Token(); err != nil || t == json.Delim('{') || t == json.Delim('[') {
-			return "" // the caption stands before what is large
+		if err := d.Decode(into); err != nil {
+			return h, fmt.Errorf("%s: %s: %w", name, key, err)
 		}
 	}
-	return ""
+	return h, nil
+}
+
+// shortened bounds what somebody has written.
+func shortened(s string) string {
+	if r := []rune(s); len(r) > maxCaption {
+		return string(r[:maxCaption]) + "…"
+	}
+	return s
 }

@@ -30,8 +30,9 @@ type run struct {
 	Headline    []card
 	HeadlineAt  string
 	Samples     []sample
-	Examples    []eval.Table // of the last evaluation
+	Examples    []lookTable // of the last evaluation
 	Looks       []look
+	LookTables  []lookTable
 	Map         *codeMap
 	Probes      []probeTable
 	Table       *table
@@ -144,7 +145,7 @@ func (r *run) headline() {
 	for _, t := range last.Tables {
 		if t.Name != "" && len(t.Rows) > 0 {
 			t.Name = strings.ToUpper(t.Name[:1]) + strings.ReplaceAll(t.Name[1:], "-", " ")
-			r.Examples = append(r.Examples, t)
+			r.Examples = append(r.Examples, lookTable{r.HeadlineAt, t})
 		}
 	}
 }
