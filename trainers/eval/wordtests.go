@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"gonum.org/v1/gonum/stat"
-
 	"x2vec/graph/ops/blas"
 )
 
@@ -216,7 +214,7 @@ func (s *WordSpace) Similarities(pairs []RatedPair) SimilarityScore {
 	}
 	r := SimilarityScore{Spearman: math.NaN(), Found: len(scores), Pairs: len(pairs)}
 	if len(scores) > 1 {
-		r.Spearman = stat.Correlation(ranks(cosines), ranks(scores), nil)
+		r.Spearman = Spearman(cosines, scores)
 	}
 	return r
 }
