@@ -132,6 +132,22 @@ func (o *Autoencoder) Build(t Task, s *graph.Scope) *G.Node {
 	return loss
 }
 
+// LatentShape implements Decoding.
+func (o *Autoencoder) LatentShape(t Task) []int { return []int{t.Encoder.CodeSize(t.Spec.Shape)} }
+
+// EncodeLatent implements Decoding: the code.
+func (o *Autoencoder) EncodeLatent(t Task, s *graph.Scope) { s.Tap(LatentTap, Encode(t, s)) }
+
+// DecodeLatent implements Decoding.
+func (o *Autoencoder) DecodeLatent(t Task, s *graph.Scope) {
+	code := s.Input(LatentTap, append([]int{t.Batch}, o.LatentShape(t)...)...) // (B, D)
+	y := t.Encoder.(nets.Mirrored).Decode(s.In("decoder"), code, t.Spec.Shape) // (B, …)
+	if o.Loss == "bce" {
+		y = s.Apply(&ops.Activate{Act: ops.Activation{Func: ops.Sigmoid}}, y)
+	}
+	s.Tap("reconstruction", y)
+}
+
 // Pictures implements Pictured: for each of a few examples, one below the
 // other, the original, what the encoder saw of it if that differs, and the
 // reconstruction.
@@ -155,3 +171,5 @@ func (o *Autoencoder) Pictures(t Task, p *graph.Program, b *data.Batch, fed *gra
 	}
 	return []Picture{{Name: "reconstructions", Caption: caption, Image: sheet}}, nil
 }
+
+var _ Decoding = (*Autoencoder)(nil)

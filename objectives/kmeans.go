@@ -195,10 +195,21 @@ func (o *KMeans) Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph.Fe
 	}, nil
 }
 
-// filters draws what each center of patches looks for in a picture: Wᵀc, with the
-// whitening W.
+// filters draws what each center of patches looks for in a picture.
 func (o *KMeans) filters(t Task, e *nets.PatchClusters, p *graph.Program, n int) ([]Picture, error) {
-	w, c := p.Params().Get("encoder/whiten/weight"), p.Params().Get("encoder/centers")
+	filters := filtersOf(p.Params(), n)
+	t.Spec.Shape = []int{t.Spec.Shape[0], e.Patch, e.Patch}
+	sheet, err := sheetOfDirections(t, filters)
+	if err != nil {
+		return nil, err
+	}
+	return []Picture{{Name: "centers", Caption: fmt.Sprintf("What %d of the %d centers look for in a picture: grey is zero, white above, black below.", n, e.K), Image: sheet}}, nil
+}
+
+// filtersOf are the first n centers of patches as filters of a picture: Wᵀc, with the
+// whitening W.
+func filtersOf(ps *graph.Params, n int) []float32 {
+	w, c := ps.Get("encoder/whiten/weight"), ps.Get("encoder/centers")
 	d := c.Shape[1]
 	filters := make([]float32, n*d)
 	for i := range n {
@@ -208,16 +219,54 @@ func (o *KMeans) filters(t Task, e *nets.PatchClusters, p *graph.Program, n int)
 			}
 		}
 	}
-	t.Spec.Shape = []int{t.Spec.Shape[0], e.Patch, e.Patch}
-	sheet, err := sheetOfDirections(t, filters)
-	if err != nil {
-		return nil, err
+	return filters
+}
+
+// EncodeCodes implements Coded: the number of the nearest center, of each example, or
+// of each of its patches.
+func (o *KMeans) EncodeCodes(t Task, s *graph.Scope) {
+	p, c := o.points(t, s)
+	s.Tap(CodesTap, s.Apply(&ops.Nearest{}, p, c)) // (N)
+}
+
+// Codebook implements Codebooked.
+func (o *KMeans) CodeTable(_ Task, ps *graph.Params) ([]float32, int, error) {
+	c := ps.Get("encoder/centers")
+	return c.Data, c.Shape[0], nil
+}
+
+// DrawCodes implements Codebooked: the centers as pictures; of patches, what each looks
+// for.
+func (o *KMeans) DrawCodes(t Task, ps *graph.Params, codes []int) ([]byte, []int, error) {
+	top, base := clustered(t)
+	if base != nil {
+		return nil, nil, errors.New("its centers are of codes of another encoder, and no pictures")
 	}
-	return []Picture{{Name: "centers", Caption: fmt.Sprintf("What %d of the %d centers look for in a picture: grey is zero, white above, black below.", n, e.K), Image: sheet}}, nil
+	c, shape := ps.Get("encoder/centers"), t.Spec.Shape
+	size := c.Shape[1]
+	if e, ok := top.(*nets.PatchClusters); ok {
+		shape = []int{shape[0], e.Patch, e.Patch}
+		filters := filtersOf(ps, c.Shape[0])
+		var pixels []byte
+		for _, code := range codes {
+			pixels = append(pixels, directionTile(filters[code*size:(code+1)*size])...)
+		}
+		return pixels, shape, nil
+	}
+	var pixels []byte
+	for _, code := range codes {
+		tile, err := tileOf(t, c.Data[code*size:(code+1)*size])
+		if err != nil {
+			return nil, nil, err
+		}
+		pixels = append(pixels, tile...)
+	}
+	return pixels, shape, nil
 }
 
 var (
-	_ Resumer  = (*KMeans)(nil)
-	_ Stacking = (*KMeans)(nil)
-	_ Pictured = (*KMeans)(nil)
+	_ Resumer    = (*KMeans)(nil)
+	_ Stacking   = (*KMeans)(nil)
+	_ Pictured   = (*KMeans)(nil)
+	_ Codebooked = (*KMeans)(nil)
 )

@@ -98,15 +98,30 @@ type Colorless interface{ Colorless() }
 // that one (nets.Stacked).
 type Stacking interface{ Stacks() }
 
+// A Coded objective's model gives each place of an example the number of a code.
+type Coded interface {
+	Objective
+	// EncodeCodes builds what gives clean examples their codes: the input is "x", as
+	// PrepareClean fills it, and the codes are tapped as CodesTap, (B, …).
+	EncodeCodes(t Task, s *graph.Scope)
+}
+
+// A Codebooked objective's codes are rows of a table, and can be drawn.
+type Codebooked interface {
+	Coded
+	// CodeTable is the table, (k, D).
+	CodeTable(t Task, ps *graph.Params) (book []float32, k int, err error)
+	// DrawCodes draws codes by their numbers: pictures of that shape, (C, H, W), as bytes
+	// one after the other.
+	DrawCodes(t Task, ps *graph.Params, codes []int) (pixels []byte, shape []int, err error)
+}
+
 // A Discrete objective's model gives each example a grid of codes, and makes an
 // example of any such grid.
 type Discrete interface {
-	Objective
+	Coded
 	// CodeGrid is the size of the grid of an example. Its codes are 0 to codes−1.
 	CodeGrid(t Task) (h, w, codes int)
-	// EncodeCodes builds what gives clean examples their codes: the input is "x", as
-	// PrepareClean fills it, and the codes are tapped as CodesTap, (B, h, w).
-	EncodeCodes(t Task, s *graph.Scope)
 	// DecodeCodes builds what makes examples of codes: the input is CodesTap, integers
 	// (B, h, w), and the examples, scaled as t.Pixels says, are tapped as
 	// "reconstruction", (B, shape...).
@@ -116,6 +131,22 @@ type Discrete interface {
 // CodesTap is the name of the codes of a Discrete objective; as an activation they are
 // whole numbers in float32.
 const CodesTap = "codes"
+
+// A Decoding objective's model makes an example of any values of a code.
+type Decoding interface {
+	Objective
+	// LatentShape is that of what is decoded of one example: (D), or a map (h, w, D).
+	LatentShape(t Task) []int
+	// EncodeLatent builds what gives clean examples what is decoded: the input is "x", as
+	// PrepareClean fills it; it is tapped as LatentTap, (B, LatentShape…).
+	EncodeLatent(t Task, s *graph.Scope)
+	// DecodeLatent builds the decoder: the input is LatentTap, and the examples, scaled as
+	// t.Pixels says, are tapped as "reconstruction", (B, shape...).
+	DecodeLatent(t Task, s *graph.Scope)
+}
+
+// LatentTap is the name of what a Decoding objective decodes.
+const LatentTap = "latent"
 
 // A Fitter is solved, not trained by gradient steps (PCA, k-means).
 type Fitter interface {

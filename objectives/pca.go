@@ -86,6 +86,15 @@ func (o *PCA) Build(t Task, s *graph.Scope) *G.Node {
 	return layers.MSE(s, s.Tap("reconstruction", y), z)                      // ()
 }
 
+// LatentShape implements Decoding.
+func (o *PCA) LatentShape(t Task) []int { return linear.LatentShape(t) }
+
+// EncodeLatent implements Decoding.
+func (o *PCA) EncodeLatent(t Task, s *graph.Scope) { linear.EncodeLatent(t, s) }
+
+// DecodeLatent implements Decoding.
+func (o *PCA) DecodeLatent(t Task, s *graph.Scope) { linear.DecodeLatent(t, s) }
+
 // Fit implements Fitter. There is one pass; report gets the optimum, which is the
 // loss over the examples of src.
 func (o *PCA) Fit(ctx context.Context, t Task, src data.Source, ps *graph.Params, report func(step int, loss float64) error) error {

@@ -52,19 +52,23 @@ func sheetOfDirections(t Task, w []float32) (image.Image, error) {
 	size := t.Spec.Size()
 	var tiles [][]byte
 	for at := 0; at < len(w); at += size {
-		row := w[at : at+size]
-		var largest float32
-		for _, v := range row {
-			largest = max(largest, v, -v)
-		}
-		tile := make([]byte, size)
-		for i, v := range row {
-			tile[i] = 128
-			if largest > 0 {
-				tile[i] = byte(128 + 127*v/largest)
-			}
-		}
-		tiles = append(tiles, tile)
+		tiles = append(tiles, directionTile(w[at:at+size]))
 	}
 	return transforms.Sheet(tiles, t.Spec.Shape, 8, enlarge(t.Spec.Shape))
+}
+
+// directionTile is one of them as bytes.
+func directionTile(row []float32) []byte {
+	var largest float32
+	for _, v := range row {
+		largest = max(largest, v, -v)
+	}
+	tile := make([]byte, len(row))
+	for i, v := range row {
+		tile[i] = 128
+		if largest > 0 {
+			tile[i] = byte(128 + 127*v/largest)
+		}
+	}
+	return tile
 }

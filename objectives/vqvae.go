@@ -181,6 +181,28 @@ func (o *VQVAE) DecodeCodes(t Task, s *graph.Scope) {
 	s.Tap("reconstruction", o.net(t, s).DecodeMap(s.In("decoder"), q, t.Spec.Shape))  // (B, C, H, W)
 }
 
+// LatentShape implements Decoding: the map before it is replaced by codes.
+func (o *VQVAE) LatentShape(t Task) []int {
+	h, w, d, _ := o.mapSize(t)
+	return []int{h, w, d}
+}
+
+// EncodeLatent implements Decoding.
+func (o *VQVAE) EncodeLatent(t Task, s *graph.Scope) {
+	x := s.Input("x", append([]int{t.Batch}, t.Spec.Shape...)...) // (B, C, H, W)
+	s.Tap(LatentTap, o.net(t, s).EncodeMap(s.In("encoder"), x).N) // (B, h, w, D)
+}
+
+// DecodeLatent implements Decoding: each vector of the map is replaced by its code
+// first, as in training.
+func (o *VQVAE) DecodeLatent(t Task, s *graph.Scope) {
+	z := s.Input(LatentTap, append([]int{t.Batch}, o.LatentShape(t)...)...)          // (B, h, w, D)
+	book := o.codebook(s, z.Shape()[3])                                              // (K, D)
+	codes := s.Apply(&ops.Nearest{}, z, book)                                        // (B, h, w)
+	q := layers.Map{N: s.Apply(&ops.Quantize{}, z, book, codes)}                     // (B, h, w, D)
+	s.Tap("reconstruction", o.net(t, s).DecodeMap(s.In("decoder"), q, t.Spec.Shape)) // (B, C, H, W)
+}
+
 // mapSize is that of the encoder's map.
 func (o *VQVAE) mapSize(t Task) (h, w, d int, ok bool) {
 	return t.Encoder.(nets.MirroredMap).MapSize(t.Spec.Shape)
@@ -257,9 +279,11 @@ func (v *codeSurvey) Figures() []Figure {
 }
 
 var (
-	_ Starter   = (*VQVAE)(nil)
-	_ AfterStep = (*VQVAE)(nil)
-	_ Surveyed  = (*VQVAE)(nil)
-	_ Pictured  = (*VQVAE)(nil)
-	_ Discrete  = (*VQVAE)(nil)
+	_ Starter    = (*VQVAE)(nil)
+	_ AfterStep  = (*VQVAE)(nil)
+	_ Surveyed   = (*VQVAE)(nil)
+	_ Pictured   = (*VQVAE)(nil)
+	_ Discrete   = (*VQVAE)(nil)
+	_ Codebooked = (*VQVAE)(nil)
+	_ Decoding   = (*VQVAE)(nil)
 )

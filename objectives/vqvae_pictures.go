@@ -156,16 +156,36 @@ func (o *VQVAE) drawCodes(t Task, ps *graph.Params, counts []float32) (sheet ima
 		used = fmt.Sprintf("%d of the %d codes", maxDrawnCodes, len(order))
 		order = order[:maxDrawnCodes]
 	}
+	pixels, shape, err := o.DrawCodes(t, ps, order)
+	if err != nil {
+		return nil, "", err
+	}
+	size := len(pixels) / len(order)
+	var tiles [][]byte
+	for i := range order {
+		tiles = append(tiles, pixels[i*size:(i+1)*size])
+	}
+	sheet, err = transforms.Sheet(tiles, shape, 32, 1)
+	return sheet, used, err
+}
+
+// Codebook implements Codebooked.
+func (o *VQVAE) CodeTable(_ Task, ps *graph.Params) ([]float32, int, error) {
+	return ps.Get(codebookPath).Data, o.Codes, nil
+}
+
+// DrawCodes implements Codebooked: what the decoder makes of a grid of one code.
+func (o *VQVAE) DrawCodes(t Task, ps *graph.Params, order []int) ([]byte, []int, error) {
 	t.Batch = min(t.Batch, len(order))
 	p, err := graph.Compile(ps, graph.Eval, func(s *graph.Scope) *G.Node { o.DecodeCodes(t, s); return nil })
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	defer p.Close()
 	feed := p.NewFeed()
 	codes, size := feed.I[CodesTap], t.Spec.Size()
 	places := len(codes) / t.Batch
-	var tiles [][]byte
+	pixels := make([]byte, 0, len(order)*size)
 	for at := 0; at < len(order); at += t.Batch {
 		n := min(t.Batch, len(order)-at)
 		for i := range n {
@@ -174,17 +194,16 @@ func (o *VQVAE) drawCodes(t Task, ps *graph.Params, counts []float32) (sheet ima
 			}
 		}
 		if err := p.Run(feed, 0); err != nil {
-			return nil, "", err
+			return nil, nil, err
 		}
 		y, _ := p.Tap("reconstruction")
 		for i := range n {
 			tile, err := tileOf(t, y.Data[i*size:(i+1)*size])
 			if err != nil {
-				return nil, "", err
+				return nil, nil, err
 			}
-			tiles = append(tiles, tile)
+			pixels = append(pixels, tile...)
 		}
 	}
-	sheet, err = transforms.Sheet(tiles, t.Spec.Shape, 32, 1)
-	return sheet, used, err
+	return pixels, t.Spec.Shape, nil
 }

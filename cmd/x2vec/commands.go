@@ -14,6 +14,7 @@ func commands() []*cobra.Command {
 		compareCommand(),
 		runsCommand(),
 		embedCommand(),
+		inspectCommand(),
 		probeCommand(),
 		finetuneCommand(),
 		transferCommand(),

@@ -30,7 +30,7 @@ var mayImport = map[string]string{
 	"trainers/optim":       "checkpoints graph/ops",
 	"trainers/runlog":      "checkpoints",
 	"trainers/eval":        "checkpoints data graph/ops objectives",
-	"trainers/inspect":     "checkpoints data graph/ops objectives trainers/eval",
+	"trainers/inspect":     "checkpoints data graph. graph/ops objectives trainers/eval",
 	"trainers/runs":        "checkpoints trainers/eval trainers/runlog",
 	"trainers/report":      "checkpoints trainers/eval trainers/runlog trainers/runs",
 	"trainers/serve":       "checkpoints trainers/eval trainers/report trainers/runlog trainers/runs",

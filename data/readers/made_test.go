@@ -22,6 +22,10 @@ func TestMadeSources(t *testing.T) {
 		{Name: "shapes"},
 		{Name: "synthetic", Size: 5, Channels: 1, Count: 100},
 		{Name: "synthetic", Split: "test"},
+		{Name: "planar"},
+		{Name: "planar", Variant: "moons", Count: 50, Split: "test"},
+		{Name: "planar", Variant: "rings", Limit: 70},
+		{Name: "planar", Variant: "blobs", Seed: 4},
 		{Name: "builtin"},
 		{Name: "builtin", Split: "test"},
 		{Name: "builtin", Limit: 100, Seed: 7},
@@ -151,7 +155,7 @@ func TestOptionsCheck(t *testing.T) {
 		t.Fatal("is accepted")
 	}
 	for _, want := range []string{
-		`name: is "minst", want one of builtin, shapes, bouncing-shapes, bouncing-digits, synthetic, mnist`, `did you mean "mnist"?`, `split: is "dev"`, "limit: is -1",
+		`name: is "minst", want one of builtin, shapes, bouncing-shapes, bouncing-digits, planar, synthetic, mnist`, `did you mean "mnist"?`, `split: is "dev"`, "limit: is -1",
 		"size: is 5000, want 1 to 4096", "channels: is 2", `resize: is "fill"`, `damaged: is "ignore"`, "test share: is 1", "count: is -2", "variant: ",
 	} {
 		if !strings.Contains(err.Error(), want) {

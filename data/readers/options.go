@@ -25,7 +25,7 @@ type Options struct {
 
 	// Variant is, for emnist, which of its sets: balanced, byclass, bymerge, letters,
 	// digits, mnist (default: the one that is there); for cifar100, fine (default) or
-	// coarse classes.
+	// coarse classes; for planar, spirals (default), moons, rings or blobs.
 	Variant string
 	// AsStored leaves EMNIST's images transposed, as its files hold them.
 	AsStored bool
@@ -86,6 +86,7 @@ func openers() []opener {
 		{"shapes", false, "coloured circles, squares, triangles … made on the spot, with their factors", func(_ string, o Options) (data.Source, error) { return openShapes(o) }},
 		{"bouncing-shapes", false, "clips of shapes that bounce, made on the spot", func(_ string, o Options) (data.Source, error) { return openBouncingShapes(o) }},
 		{"bouncing-digits", false, "clips of digits of MNIST that bounce, or of other pictures; without them, built-in clothes", func(_ string, o Options) (data.Source, error) { return openBouncingDigits(o) }},
+		{"planar", false, "points of the plane in spirals, moons, rings or blobs, made on the spot", func(_ string, o Options) (data.Source, error) { return openPlanar(o) }},
 		{"synthetic", false, "random bytes of a given shape, for benchmarks", func(_ string, o Options) (data.Source, error) { return openSynthetic(o) }},
 		{"mnist", true, "MNIST, handwritten digits, 60,000 + 10,000 of 28x28 grey", openIDX},
 		{"fashion-mnist", true, "Fashion-MNIST, clothes, 60,000 + 10,000 of 28x28 grey", openIDX},
@@ -190,7 +191,10 @@ func (o Options) Check() error {
 	if o.Name == "cifar100" && !slices.Contains([]string{"", "fine", "coarse"}, o.Variant) {
 		faults.add("variant: is %q, want \"fine\" (100 classes) or \"coarse\" (20)", o.Variant)
 	}
-	if o.Name != "emnist" && o.Name != "cifar100" && o.Variant != "" {
+	if o.Name == "planar" && o.Variant != "" && !slices.Contains(planarNames(), o.Variant) {
+		faults.add("variant: is %q, want one of %s%s", o.Variant, strings.Join(planarNames(), ", "), meant(o.Variant, planarNames()))
+	}
+	if o.Name != "emnist" && o.Name != "cifar100" && o.Name != "planar" && o.Variant != "" {
 		faults.add("variant: is %q, but %s has none", o.Variant, o.Name)
 	}
 	return faults.join()

@@ -32,7 +32,8 @@ type AttentionOptions struct {
 // The parameters are name/qkv/weight, (3D, D): the rows of the queries, then of the
 // keys, then of the values, each with its heads one after the other; name/qkv/bias;
 // name/proj/weight, (D, D), and name/proj/bias. With Memory, q and kv stand in the
-// place of qkv. Biases start at zero.
+// place of qkv. Biases start at zero. Outside of training the projection of self
+// attention is tapped as name/qkv, (B, T, 3D).
 func Attention(s *graph.Scope, name string, x *G.Node, o AttentionOptions) *G.Node {
 	s = s.In(name)
 	if x.Dims() != 3 {
@@ -52,7 +53,11 @@ func Attention(s *graph.Scope, name string, x *G.Node, o AttentionOptions) *G.No
 	if k.Cross {
 		in = append(in, Linear(s, "q", x, d, init...), Linear(s, "kv", o.Memory, 2*d, init...)) // (B, T, D), (B, S, 2D)
 	} else {
-		in = append(in, Linear(s, "qkv", x, 3*d, init...)) // (B, T, 3D)
+		qkv := Linear(s, "qkv", x, 3*d, init...) // (B, T, 3D)
+		if !s.Training() {
+			s.Tap("qkv", qkv) // what looks at what follows from it: ops.AttentionOf
+		}
+		in = append(in, qkv)
 	}
 	if k.Masked {
 		in = append(in, o.Mask)

@@ -34,6 +34,14 @@ type Patched interface {
 	Pool(s *graph.Scope, tokens *G.Node, lead int) *G.Node
 }
 
+// An Attentive encoder is a stack of transformer blocks over patches. It taps the
+// projections of self attention as blocks/0/attn/qkv and so on.
+type Attentive interface {
+	Patched
+	// Attends says how many blocks there are, and heads in each.
+	Attends() (blocks, heads int)
+}
+
 // ViT is a vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929), with
 // the norm before each half of a block: the patches of a picture are embedded
 // linearly, take their positions, and pass through transformer blocks and a norm.
@@ -177,7 +185,11 @@ func FixedPositions(s *graph.Scope, name string, dim int, grid ops.PatchGrid, le
 	return s.Buffer(name, init, lead+grid.Patches(), dim)
 }
 
+// Attends implements Attentive.
+func (e *ViT) Attends() (blocks, heads int) { return e.Depth, e.Heads }
+
 var (
-	_ Patched = (*ViT)(nil)
-	_ Mapped  = (*ViT)(nil)
+	_ Attentive = (*ViT)(nil)
+	_ Patched   = (*ViT)(nil)
+	_ Mapped    = (*ViT)(nil)
 )

@@ -149,3 +149,32 @@ func TestAttentionLargeScores(t *testing.T) {
 		}
 	}
 }
+
+// The probabilities of a head, times the values, are what attention gives.
+func TestAttentionOf(t *testing.T) {
+	const tokens, dim, heads = 6, 8, 2
+	r := draw.New(21)
+	x := opstest.Value{Shape: []int{1, tokens, 3 * dim}}
+	var x32 []float32
+	for range tokens * 3 * dim {
+		v := float32(r.Norm())
+		x.F, x32 = append(x.F, float64(v)), append(x32, v)
+	}
+	for _, causal := range []bool{false, true} {
+		want := slowAttention(ops.Attention{Heads: heads, Causal: causal}, []opstest.Value{x})
+		for head := range heads {
+			p := ops.AttentionOf(x32, tokens, heads, head, causal)
+			for i := range tokens {
+				for c := head * dim / heads; c < (head+1)*dim/heads; c++ {
+					var y float64
+					for j := range tokens {
+						y += float64(p[i*tokens+j]) * x.F[j*3*dim+2*dim+c]
+					}
+					if math.Abs(y-want[i*dim+c]) > 1e-5 {
+						t.Fatalf("causal %v, head %d: value %d of token %d is %v, want %v", causal, head, c, i, y, want[i*dim+c])
+					}
+				}
+			}
+		}
+	}
+}

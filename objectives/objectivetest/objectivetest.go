@@ -75,6 +75,9 @@ func Run(t *testing.T, c Case) {
 	if _, ok := c.Objective.(objectives.Surveyed); ok {
 		t.Run("survey", c.survey)
 	}
+	if _, ok := c.Objective.(objectives.Decoding); ok {
+		t.Run("decoding", c.decoding)
+	}
 }
 
 func (c *Case) check(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	G "gorgonia.org/gorgonia"
+
 	"x2vec/graph"
 	"x2vec/objectives"
 )
@@ -107,6 +109,53 @@ func (c *Case) afterStep(t *testing.T) {
 	}
 	if !same(models[0], models[1]) {
 		t.Error("two models that saw the same batches differ")
+	}
+}
+
+// decoding: what is decoded of the codes of examples is their reconstruction.
+func (c *Case) decoding(t *testing.T) {
+	o := c.Objective.(objectives.Decoding)
+	ps := graph.NewParams(12)
+	whole := c.compile(t, ps, graph.Eval)
+	b := c.batch(t, c.first())
+	run(t, whole, c.fed(t, whole, b), 0)
+	part := func(build func(t objectives.Task, s *graph.Scope)) *graph.Program {
+		p, err := graph.Compile(ps, graph.Eval, func(s *graph.Scope) *G.Node { build(c.Task, s); return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { p.Close() })
+		return p
+	}
+	encoder, decoder := part(o.EncodeLatent), part(o.DecodeLatent)
+	f := encoder.NewFeed()
+	if err := objectives.PrepareClean(c.Task, b, f); err != nil {
+		t.Fatal(err)
+	}
+	forward(t, encoder, f)
+	z, ok := encoder.Tap(objectives.LatentTap)
+	if !ok || !slices.Equal(z.Shape[1:], o.LatentShape(c.Task)) {
+		t.Fatalf("the latent has the shape %v, want (B, %v)", z.Shape, o.LatentShape(c.Task))
+	}
+	g := decoder.NewFeed()
+	copy(g.F[objectives.LatentTap], z.Data)
+	forward(t, decoder, g)
+	got, ok1 := decoder.Tap("reconstruction")
+	want, ok2 := whole.Tap("reconstruction")
+	_, damaged := whole.NewFeed().F["noisy"]
+	if !ok1 || !ok2 {
+		t.Fatal("there is no reconstruction")
+	}
+	if !damaged && !slices.Equal(got.Data, want.Data) {
+		t.Error("the decoded codes are not the reconstructions")
+	}
+}
+
+// forward runs a program that has no loss.
+func forward(t *testing.T, p *graph.Program, f *graph.Feed) {
+	t.Helper()
+	if err := p.Run(f, 0); err != nil {
+		t.Fatal(err)
 	}
 }
 

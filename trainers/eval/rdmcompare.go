@@ -113,7 +113,7 @@ func ceiling(references []RDM, measure func(a, b []float64) float64) *Ceiling {
 	all := make([]float64, len(references[0].D))
 	ranked := make([][]float64, len(references))
 	for i, r := range references {
-		ranked[i] = ranks(r.D)
+		ranked[i] = Ranks(r.D)
 		for j, v := range ranked[i] {
 			all[j] += v
 		}
@@ -132,7 +132,7 @@ func ceiling(references []RDM, measure func(a, b []float64) float64) *Ceiling {
 
 // Spearman is the correlation of the ranks of two lists, equal values sharing theirs;
 // NaN where one of them does not vary.
-func Spearman(a, b []float64) float64 { return stat.Correlation(ranks(a), ranks(b), nil) }
+func Spearman(a, b []float64) float64 { return stat.Correlation(Ranks(a), Ranks(b), nil) }
 
 // Kendall is τ-b of two lists: the share of pairs in the same order less that in the
 // other, corrected for equal values; NaN where one list does not vary. Time grows as

@@ -230,9 +230,9 @@ func (s *WordSpace) cosine(p RatedPair) (float64, error) {
 	return s.Similarity(p.A, p.B)
 }
 
-// ranks are the places of the values in their order, from 1; equal values share
+// Ranks are the places of the values in their order, from 1; equal values share
 // the mean of theirs.
-func ranks(x []float64) []float64 {
+func Ranks(x []float64) []float64 {
 	order := make([]int, len(x))
 	for i := range order {
 		order[i] = i

@@ -24,16 +24,32 @@ const (
 // The directions are found by iterating their subspace (Halko, Martinsson and Tropp
 // 2011, arXiv:0909.4061, algorithm 4.4), in time that grows with N·D alone.
 func Principal(f eval.Features, k int) (scores []float32, got int, err error) {
+	p, err := planeOf(f, k)
+	if err != nil {
+		return nil, 0, err
+	}
+	return p.place(f), p.k, nil
+}
+
+// A plane is k directions in the space of codes of d values, from their mean.
+type plane struct {
+	mean []float64
+	q    []float32 // (k, d)
+	k, d int
+}
+
+// planeOf is the plane of the first k principal components.
+func planeOf(f eval.Features, k int) (*plane, error) {
 	n, d := f.N(), f.D
 	if n < 2 {
-		return nil, 0, errors.New("principal components want at least two codes")
+		return nil, errors.New("principal components want at least two codes")
 	}
 	if !vec.Finite(f.X) {
-		return nil, 0, errors.New("a value of the codes is not a finite number")
+		return nil, errors.New("a value of the codes is not a finite number")
 	}
-	x := centred(f) // (N, D)
-	got = min(k, d, n-1)
-	m := min(got+pcaMore, d, n)
+	p := &plane{mean: meanOf(f), d: d, k: min(k, d, n-1)}
+	x := p.centred(f) // (N, D)
+	m := min(p.k+pcaMore, d, n)
 	q := make([]float32, m*d) // (m, D), rows of length one
 	r := draw.New(draw.Key(0, "inspect/pca", 0, 0))
 	for i := range q {
@@ -46,11 +62,13 @@ func Principal(f eval.Features, k int) (scores []float32, got int, err error) {
 		blas.Gemm(true, false, m, d, n, y, m, x, d, q, d, false) // (m, D) = Yᵀ X
 		orthonormal(q, m, d)
 	}
-	if q, err = rotated(x, q, n, m, d); err != nil {
-		return nil, 0, err
+	q, err := rotated(x, q, n, m, d)
+	if err != nil {
+		return nil, err
 	}
-	for i := range got {
-		row, largest := q[i*d:(i+1)*d], float32(0)
+	p.q = q[:p.k*d]
+	for i := range p.k {
+		row, largest := p.q[i*d:(i+1)*d], float32(0)
 		for _, v := range row {
 			if max(v, -v) > max(largest, -largest) {
 				largest = v
@@ -60,25 +78,34 @@ func Principal(f eval.Features, k int) (scores []float32, got int, err error) {
 			vec.Scale(row, row, -1)
 		}
 	}
-	scores = make([]float32, n*got)
-	blas.Gemm(false, true, n, got, d, x, d, q, d, scores, got, false)
-	return scores, got, nil
+	return p, nil
 }
 
-// centred is the codes without their mean.
-func centred(f eval.Features) []float32 {
+// place is where codes lie along the directions, (N, k).
+func (p *plane) place(f eval.Features) []float32 {
+	scores := make([]float32, f.N()*p.k)
+	blas.Gemm(false, true, f.N(), p.k, p.d, p.centred(f), p.d, p.q, p.d, scores, p.k, false)
+	return scores
+}
+
+func meanOf(f eval.Features) []float64 {
 	mean := make([]float64, f.D)
 	for i := range f.N() {
 		for j, v := range f.Row(i) {
 			mean[j] += float64(v)
 		}
 	}
-	x := make([]float32, len(f.X))
 	for j := range mean {
 		mean[j] /= float64(f.N())
 	}
+	return mean
+}
+
+// centred is codes without the mean.
+func (p *plane) centred(f eval.Features) []float32 {
+	x := make([]float32, len(f.X))
 	for i, v := range f.X {
-		x[i] = float32(float64(v) - mean[i%f.D])
+		x[i] = float32(float64(v) - p.mean[i%f.D])
 	}
 	return x
 }

@@ -51,7 +51,7 @@ type Data struct {
 	Seed      uint64  `toml:"seed"`       // of limits, of made data and of a split by chance
 	Limit     int     `toml:"limit"`      // training examples, drawn by Seed; 0 = all
 	TestLimit int     `toml:"test_limit"` // test examples; 0 = all
-	Variant   string  `toml:"variant"`    // emnist, cifar100
+	Variant   string  `toml:"variant"`    // emnist, cifar100, planar
 	AsStored  bool    `toml:"as_stored"`  // emnist: leave images transposed
 	Size      int     `toml:"size"`       // height and width of pictures; 0 = as they are, or 32 where they are made
 	Channels  int     `toml:"channels"`   // folder, frames, shapes, bouncing-shapes, synthetic: 1 or 3
@@ -116,6 +116,8 @@ func dataKeys(name string) []string {
 		keys = append(keys, "path", "count", "frames", "objects")
 	case "frames":
 		keys = append(keys, "channels", "frames", "resize", "damaged", "test_share")
+	case "planar":
+		keys = append(slices.DeleteFunc(keys, func(k string) bool { return k == "size" }), "variant", "count")
 	case "folder":
 		keys = append(keys, "channels", "resize", "damaged", "test_share", "labels")
 	}
@@ -170,6 +172,8 @@ func (d Data) shape() []int {
 	case "bouncing-shapes":
 		n := side(d.Size, 32)
 		return []int{d.Frames, side(d.Channels, 3), n, n}
+	case "planar":
+		return []int{2}
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func TestFaults(t *testing.T) {
 			"job.toml:2: encoder.type: is \"mpl\", want one of " + strings.Join(nets.Names(), ", ") + "; did you mean \"mlp\"?",
 			"job.toml:5: objective.type: is \"autoencode\", want one of " + strings.Join(objectives.Names(), ", ") + "; did you mean \"autoencoder\"?",
 			"job.toml:7: optimizer.type: is 3, want one of " + strings.Join(optim.Names(), ", "),
-			"job.toml:9: data.source: is \"mnits\", want one of builtin, shapes, bouncing-shapes, bouncing-digits, synthetic, mnist, fashion-mnist, kmnist, emnist, idx, cifar10, cifar100, builtin-text, text, folder, frames; did you mean \"mnist\"?",
+			"job.toml:9: data.source: is \"mnits\", want one of builtin, shapes, bouncing-shapes, bouncing-digits, planar, synthetic, mnist, fashion-mnist, kmnist, emnist, idx, cifar10, cifar100, builtin-text, text, folder, frames; did you mean \"mnist\"?",
 		}},
 		{"wrong types", `seed = -1
 train = 3
