@@ -15,6 +15,7 @@ func commands() []*cobra.Command {
 		runsCommand(),
 		embedCommand(),
 		inspectCommand(),
+		experimentCommand(),
 		probeCommand(),
 		finetuneCommand(),
 		transferCommand(),

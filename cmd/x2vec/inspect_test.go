@@ -168,3 +168,23 @@ func TestInspect(t *testing.T) {
 		expect(t, c.status, []string{c.want}, append([]string{"inspect"}, c.args...)...)
 	}
 }
+
+// The experiment trains, says what each layer knows, and leaves an ordinary run.
+func TestExperiment(t *testing.T) {
+	run := filepath.Join(t.TempDir(), "shapes")
+	args := []string{"experiment", "shapes", "--out", run, "--steps", "6", "--set", "data.count=300", "--set", "data.test_limit=120", "--set", "data.size=16",
+		"--set", "encoder.channels=[4, 6]", "--set", "encoder.code=5", "--set", "train.batch=32"}
+	out := expect(t, 0, nil, args...)
+	for _, want := range []string{"probe by layer", "nearest by layer", "colour", "shape", "place", "pixels", "conv1", "code"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in %s", want, out)
+		}
+	}
+	looked(t, run, "experiment")
+	if _, err := os.Stat(filepath.Join(run, "inspect", "experiment-neighbors.png")); err != nil {
+		t.Error(err)
+	}
+	if again := expect(t, 0, []string{"is complete"}, args...); !strings.Contains(again, "probe by layer") {
+		t.Errorf("once more it says %s", again)
+	}
+}
