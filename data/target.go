@@ -156,6 +156,14 @@ func (t Target) Values(dst []float32, b *Batch, i int) {
 	}
 }
 
+// Own gives value j, as Values has it, in the source's own units.
+func (t Target) Own(j int, v float32) float64 {
+	if f := t.spec.Factors[t.columns[j]]; f.Std > 0 {
+		return float64(v)*f.Std + f.Mean
+	}
+	return float64(v)
+}
+
 // Unit is what a difference of 1 in value j stands for in the source's own units.
 func (t Target) Unit(j int) float64 {
 	if f := t.spec.Factors[t.columns[j]]; f.Std > 0 {

@@ -225,6 +225,12 @@ type Survey interface {
 	Figures() []Figure
 }
 
+// SurveyTables is a Survey that has tables over all batches, too.
+type SurveyTables interface {
+	Survey
+	Tables() []Table
+}
+
 // Examined objectives put the model to a test of its own on all test examples, besides
 // the loss; Examine reads them again, at each evaluation.
 type Examined interface {

@@ -166,6 +166,9 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 	e.Figures = append(e.Figures, scores.figures()...)
 	if survey != nil {
 		e.add(survey.Figures())
+		if s, ok := survey.(objectives.SurveyTables); ok {
+			e.Tables = append(e.Tables, s.Tables()...)
+		}
 	}
 	if o, ok := t.Objective.(objectives.Examined); ok {
 		found, err := o.Examine(ctx, t.Task, t.Params, t.Test)
