@@ -27,7 +27,7 @@ var defaultTask []byte
 // finetuneFlags are those of finetune.
 type finetuneFlags struct {
 	task, data, out, resume string
-	labels                  int
+	labels                  string
 	classes                 []string
 	labelFile               string
 	sets                    []string
@@ -69,7 +69,7 @@ What comes out is a run like any other: it can be resumed, probed, finetuned aga
 	f.StringVar(&o.data, "data", "", "`folder` of the data, or the name of a data set (default: the task's, or the run's own)")
 	f.StringVar(&o.out, "out", "", "`folder` of the new run (default runs/NAME-TASK)")
 	f.StringVar(&o.resume, "resume", string(job.Auto), "a run that is there already: auto goes on with it, never refuses, must wants one")
-	f.IntVar(&o.labels, "labels", 0, "train on so many examples of each class only, drawn by the seed (0 = all)")
+	f.StringVar(&o.labels, "labels", "all", "training labels to use: so many of each class, a share such as 5%, or all; drawn by data.label_seed")
 	f.StringSliceVar(&o.classes, "classes", nil, "classes to keep, in this order (default: all)")
 	f.StringVar(&o.labelFile, "labels-from", "", "`file` of labels for a folder of pictures: file,label[,split] as csv or tsv")
 	f.StringArrayVar(&o.sets, "set", nil, "override a setting, as in train.batch=128; may be given several times")
@@ -83,9 +83,6 @@ What comes out is a run like any other: it can be resumed, probed, finetuned aga
 func (o *finetuneFlags) run(c *cobra.Command, from string) error {
 	if r := job.Resume(o.resume); r != job.Auto && r != job.Never && r != job.Must {
 		return badRequest(fmt.Errorf("--resume is %q, want auto, never or must", o.resume))
-	}
-	if o.labels < 0 {
-		return badRequest(fmt.Errorf("--labels is %d, want 0 (all) or more", o.labels))
 	}
 	file, text, sets, err := o.resolve(from)
 	if err != nil {
@@ -151,8 +148,16 @@ func (o *finetuneFlags) resolve(from string) (file string, text []byte, sets []s
 	if o.partial {
 		sets = append([]string{"finetune.min_loaded=0"}, sets...)
 	}
-	if o.labels > 0 {
-		sets = append([]string{fmt.Sprintf("data.per_class=%d", o.labels)}, sets...)
+	if o.labels != "" { // transfer says so for each of its numbers
+		count, err := trainers.ParseLabelCount(o.labels)
+		if err != nil {
+			return file, nil, nil, badRequest(fmt.Errorf("--labels: %w", err))
+		}
+		if count.PerClass > 0 {
+			sets = append([]string{fmt.Sprintf("data.per_class=%d", count.PerClass)}, sets...)
+		} else if count.Share > 0 {
+			sets = append([]string{fmt.Sprintf("data.share=%g", count.Share)}, sets...)
+		}
 	}
 	if len(o.classes) > 0 {
 		sets = append([]string{fmt.Sprintf("data.classes=[%s]", quoted(o.classes))}, sets...)

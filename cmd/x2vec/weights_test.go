@@ -64,8 +64,11 @@ func TestImportExport(t *testing.T) {
 	if log, err := os.ReadFile(filepath.Join("c", "run.log")); err != nil || !strings.Contains(string(log), "positions of 4x4 patches interpolated to 6x6") {
 		t.Errorf("another size: %v\n%s", err, log)
 	}
+	if status, _, text := inProcess("finetune", "vit", "--labels", "0"); status != exitBadRequest || !strings.Contains(text, `--labels: is "0", want all`) {
+		t.Errorf("no labels: exit status %d: %s", status, text)
+	}
 	// A folder of one's own takes one command and no run file.
-	do("test accuracy", "finetune", "vit", "--data", flowers, "--set", "train.duration=3", "--set", "schedule.warmup=0", "--out", "d")
+	do("test accuracy", "finetune", "vit", "--data", flowers, "--labels", "50%", "--set", "train.duration=3", "--set", "schedule.warmup=0", "--out", "d")
 }
 
 // classFolder is a folder of pictures, n of each of two classes.
