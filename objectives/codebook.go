@@ -1,6 +1,7 @@
 package objectives
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,12 +22,15 @@ import (
 // Start implements Starter: it measures the variance of the training data and, with
 // KMeans, finds the first codebook.
 func (o *VQVAE) Start(ctx context.Context, t Task, src data.Source, ps *graph.Params) error {
-	variance, err := varianceOf(ctx, t, src)
+	variance, differ, err := varianceOf(ctx, t, src)
 	if err != nil {
 		return err
 	}
 	if variance <= 0 {
 		return fmt.Errorf("%s: all values of the %d training pictures are the same; vqvae takes its error over their variance, which is 0: want pictures that differ", t.Spec.Name, src.Len())
+	}
+	if !differ {
+		return fmt.Errorf("%s: all %d training pictures are the same; there is nothing to tell apart by codes: want pictures that differ", t.Spec.Name, src.Len())
 	}
 	ps.Get(variancePath).Data[0] = float32(variance)
 	if o.KMeans == 0 {
@@ -46,14 +50,23 @@ func (o *VQVAE) Start(ctx context.Context, t Task, src data.Source, ps *graph.Pa
 	return nil
 }
 
-// varianceOf is that of all values of all examples together, scaled.
-func varianceOf(ctx context.Context, t Task, src data.Source) (float64, error) {
+// varianceOf is that of all values of all examples together, scaled, and whether any
+// example differs from the first.
+func varianceOf(ctx context.Context, t Task, src data.Source) (variance float64, differ bool, err error) {
 	const rows = 256
 	var sum, squares, n float64
-	x := make([]float32, rows*t.Spec.Size())
+	size := t.Spec.Size()
+	x := make([]float32, rows*size)
+	var first []byte
 	for b, err := range data.Sequential(src, rows) {
 		if err := errors.Join(err, ctx.Err()); err != nil {
-			return 0, err
+			return 0, false, err
+		}
+		if first == nil {
+			first = bytes.Clone(b.Pixels[:size])
+		}
+		for at := 0; at < len(b.Pixels) && !differ; at += size {
+			differ = !bytes.Equal(first, b.Pixels[at:at+size])
 		}
 		x := x[:len(b.Pixels)]
 		t.Pixels.Apply(x, b.Pixels)
@@ -64,9 +77,9 @@ func varianceOf(ctx context.Context, t Task, src data.Source) (float64, error) {
 	mean := sum / n
 	// Where all values are one, rounding leaves some 1e-7 of its square.
 	if v := squares/n - mean*mean; v > 1e-6*squares/n {
-		return v, nil
+		return v, differ, nil
 	}
-	return 0, nil
+	return 0, differ, nil
 }
 
 // startVectors is how many vectors a code the k-means start looks at.

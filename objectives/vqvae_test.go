@@ -127,7 +127,7 @@ func startedVQVAE(t *testing.T, o *objectives.VQVAE, src data.Source) (*graph.Pa
 // than codes for k-means, a sentence says so.
 func TestVQVAEStart(t *testing.T) {
 	src := colours(t)
-	half := picturesOf{src, 10, func(i, j int) byte { return byte(j % 2 * 255) }}
+	half := picturesOf{src, 10, func(i, j int) byte { return byte((i + j) % 2 * 255) }}
 	ps, err := startedVQVAE(t, vqvae(nil), half)
 	if err != nil {
 		t.Fatal(err)
@@ -141,16 +141,19 @@ func TestVQVAEStart(t *testing.T) {
 			t.Errorf("pictures of %d: %v", v, err)
 		}
 	}
-	if _, err := startedVQVAE(t, vqvae(nil), picturesOf{src, 9, func(i, j int) byte { return 100 + byte(j%2) }}); err != nil {
+	if _, err := startedVQVAE(t, vqvae(nil), picturesOf{src, 9, func(i, j int) byte { return 100 + byte((i+j)%2) }}); err != nil {
 		t.Errorf("pictures that hardly differ: %v", err)
+	}
+	if _, err := startedVQVAE(t, vqvae(nil), picturesOf{src, 9, func(i, j int) byte { return byte(7 * j) }}); err == nil || !strings.Contains(err.Error(), "all 9 training pictures are the same; there is nothing to tell apart by codes") {
+		t.Errorf("one picture nine times: %v", err)
 	}
 	many := vqvae(func(o *objectives.VQVAE) { o.Codes, o.KMeans = 100, 3 })
 	const want = "objective.codes: is 100, but the 6 training pictures have only 96 vectors, in maps of 4x4, for k-means to begin with; want at most so many codes, or kmeans = 0"
 	if _, err := startedVQVAE(t, many, picturesOf{src, 6, func(i, j int) byte { return byte(i*j + j) }}); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
 	}
-	// As many codes as vectors, and the same picture again and again.
-	for _, src := range []data.Source{src, picturesOf{src, 7, func(i, j int) byte { return byte(j) }}} {
+	// As many codes as vectors, and the same picture again and again but for the last.
+	for _, src := range []data.Source{src, picturesOf{src, 7, func(i, j int) byte { return byte(j + i/6) }}} {
 		if _, err := startedVQVAE(t, many, src); err != nil {
 			t.Error(err)
 		}
