@@ -2,6 +2,9 @@ package objectives_test
 
 import (
 	"math"
+	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -129,4 +132,76 @@ func TestNextFramePrepares(t *testing.T) {
 	if want := copied / float64(task.Batch*size); !ok || math.Abs(float64(v.Data[0])-want) > 1e-6*want {
 		t.Errorf("the error of copying is %v, want %g", v.Data, want)
 	}
+}
+
+// What is drawn and said does not depend on which of both is asked for first: the model
+// goes on by itself in each, and then stands where it stood.
+func TestNextFrameShows(t *testing.T) {
+	src := bouncing(t, 8, 1)
+	o := &objectives.NextFrame{Past: 2, Loss: "l2"}
+	task := objectives.Task{Encoder: smallConv(), Spec: src.Spec(), Batch: 5, Seed: 1, Pixels: objectives.Scaling{Past: 2}}
+	f, b := prepared(t, o, task, src, 0)
+	p, err := graph.Compile(graph.NewParams(1), graph.Eval, func(s *graph.Scope) *G.Node { return o.Build(task, s) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if err := p.Run(f, 0); err != nil {
+		t.Fatal(err)
+	}
+	y, _ := p.Tap("prediction")
+	before := slices.Clone(y.Data)
+	first, err := o.Pictures(task, p, b, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := o.Tables(task, p, b, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if y, _ = p.Tap("prediction"); !slices.Equal(y.Data, before) {
+		t.Error("the predictions of the batch are others after a roll-out")
+	}
+	if rows := tables[0].Rows; len(rows) != 4 || len(rows[0]) != len(tables[0].Columns) {
+		t.Errorf("the table has the rows %v", rows)
+	}
+	again, err := o.Pictures(task, p, b, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range first {
+		if !reflect.DeepEqual(first[i].Image, again[i].Image) {
+			t.Errorf("%s differs when it is drawn again", first[i].Name)
+		}
+	}
+	// The first frame of a roll-out from the beginning of a clip is what the model says
+	// of its first frames.
+	size := 64
+	for i := range task.Batch {
+		copy(f.F["past"][i*2*size:(i+1)*2*size], scaled(b.Pixels[i*6*size:][:2*size]))
+	}
+	if err := p.Run(f, 0); err != nil {
+		t.Fatal(err)
+	}
+	y, _ = p.Tap("prediction")
+	var want float64
+	for i := range task.Batch {
+		next := scaled(b.Pixels[(i*6+2)*size:][:size])
+		for j, v := range next {
+			d := float64(min(max(y.Data[i*size+j], 0), 1) - v)
+			want += d * d / float64(task.Batch*size)
+		}
+	}
+	if got, err := strconv.ParseFloat(tables[0].Rows[0][1], 64); err != nil || math.Abs(got-want) > 1e-5 {
+		t.Errorf("one frame ahead the error is %v, want %.5f", tables[0].Rows[0][1], want)
+	}
+}
+
+// scaled are bytes as numbers in 0..1.
+func scaled(pixels []byte) []float32 {
+	x := make([]float32, len(pixels))
+	for i, v := range pixels {
+		x[i] = float32(v) / 255
+	}
+	return x
 }

@@ -15,8 +15,9 @@ import (
 
 // rollOut has the model go on by itself from the first frames of clips: its answers stand
 // for the frames that follow. It gives the answers, (F−K, B, C, H, W), and the clips,
-// (B, F, C, H, W), both scaled. p is an evaluation program.
-func (o *NextFrame) rollOut(t Task, p *graph.Program, b *data.Batch) (foreseen [][]float32, clips []float32, err error) {
+// (B, F, C, H, W), both scaled. p is an evaluation program that has run on fed; at the end
+// it has done so again.
+func (o *NextFrame) rollOut(t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) (foreseen [][]float32, clips []float32, err error) {
 	frames, z := t.Spec.Shape[0], t.frameScaling()
 	size := t.Spec.Size() / frames
 	clips = make([]float32, len(b.Pixels))
@@ -59,7 +60,7 @@ func (o *NextFrame) rollOut(t Task, p *graph.Program, b *data.Batch) (foreseen [
 		}
 		foreseen = append(foreseen, next)
 	}
-	return foreseen, clips, nil
+	return foreseen, clips, p.Run(fed, b.Step)
 }
 
 const (
@@ -101,7 +102,7 @@ func (o *NextFrame) Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph
 		return nil, err
 	}
 
-	foreseen, clips, err := o.rollOut(t, p, b)
+	foreseen, clips, err := o.rollOut(t, p, b, fed)
 	if err != nil {
 		return nil, err
 	}
@@ -135,8 +136,8 @@ func (o *NextFrame) Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph
 }
 
 // Tables implements Tabled: how the error grows with the frames ahead.
-func (o *NextFrame) Tables(t Task, p *graph.Program, b *data.Batch, _ *graph.Feed) ([]Table, error) {
-	foreseen, clips, err := o.rollOut(t, p, b)
+func (o *NextFrame) Tables(t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Table, error) {
+	foreseen, clips, err := o.rollOut(t, p, b, fed)
 	if err != nil {
 		return nil, err
 	}

@@ -261,6 +261,10 @@ const maxPixels = 3 << 29
 
 func (p *prober) pixels() error {
 	spec := p.train.Spec()
+	if spec.Tokens() {
+		p.r.Skipped = append(p.r.Skipped, "pixels and pca: the examples are numbers of words or codes, and no values")
+		return nil
+	}
 	if size := int64(spec.Size()) * int64(p.train.Len()) * 4; size > maxPixels {
 		p.r.Skipped = append(p.r.Skipped, fmt.Sprintf("pixels and pca: %d examples of %d pixels take %d MB", p.train.Len(), spec.Size(), size>>20))
 		return nil

@@ -85,6 +85,7 @@ func TestSamplePrior(t *testing.T) {
 	expect(t, 0, nil, "train", writeJob(t, fmt.Sprintf(priorJob, vq, 12)), "--out", stopped)
 	same(t, "stopped at step 6", final(t, stopped), final(t, straight))
 	expect(t, 0, []string{"the same bytes"}, "verify", "--resume", straight)
+	expect(t, 0, []string{"this encoder (8)", "no values"}, "probe", straight, "--seeds", "1")
 	expect(t, 2, []string{"data.codes", "no such file or directory", "x2vec train vqvae"}, "train", writeJob(t, fmt.Sprintf(priorJob, vq, 12)), "--out", filepath.Join(dir, "new"))
 
 	out := func(name string) string { return filepath.Join(dir, name) }
