@@ -9,6 +9,7 @@ import (
 
 	"x2vec/data/draw"
 	"x2vec/graph/ops/blas"
+	"x2vec/graph/ops/mem"
 	"x2vec/graph/ops/par"
 	"x2vec/graph/ops/vec"
 )
@@ -210,7 +211,7 @@ func (s *seeding) project(r *draw.Rand) {
 		return
 	}
 	s.e = sketchSize
-	s.sketch = make([]float32, s.n*s.e)
+	s.sketch = mem.Floats(s.n * s.e)
 	par.For(s.n, seedChunk, func(lo, hi int) {
 		x := make([]float32, (hi-lo)*s.d)
 		for i := lo; i < hi; i++ {

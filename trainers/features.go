@@ -11,6 +11,7 @@ import (
 	"x2vec/checkpoints"
 	"x2vec/data"
 	"x2vec/graph"
+	"x2vec/graph/ops/mem"
 	"x2vec/objectives"
 	"x2vec/trainers/eval"
 )
@@ -173,7 +174,7 @@ func Features(ctx context.Context, task objectives.Task, ps *graph.Params, src d
 	err := EachFeature(ctx, task, ps, src, tap, func(b *data.Batch, rows []float32, d int) error {
 		if f.X == nil {
 			f.D = d
-			f.X = make([]float32, 0, src.Len()*d)
+			f.X = mem.Floats(src.Len() * d)[:0]
 			f.Labels = make([]int, 0, src.Len())
 		}
 		f.X = append(f.X, rows...)

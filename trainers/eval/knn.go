@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"x2vec/graph/ops/blas"
+	"x2vec/graph/ops/mem"
 	"x2vec/graph/ops/par"
 	"x2vec/graph/ops/vec"
 )
@@ -113,7 +114,7 @@ func newSearch(q, b Features, k int, m Metric, self []int) *search {
 
 // unit is the features with every code scaled to length 1.
 func unit(f Features) Features {
-	u := Features{X: make([]float32, len(f.X)), D: f.D, Labels: f.Labels}
+	u := Features{X: mem.Floats(len(f.X)), D: f.D, Labels: f.Labels}
 	par.For(f.N(), rowChunk, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			unitRow(u.Row(i), f.Row(i))

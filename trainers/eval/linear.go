@@ -8,6 +8,7 @@ import (
 
 	"x2vec/data"
 	"x2vec/graph/ops/blas"
+	"x2vec/graph/ops/mem"
 	"x2vec/graph/ops/par"
 	"x2vec/graph/ops/vec"
 )
@@ -131,7 +132,7 @@ func (f Features) Scale() Scale {
 // Applied is the codes less the mean, over the deviation.
 func (s Scale) Applied(f Features) Features {
 	g := f
-	g.X = make([]float32, len(f.X))
+	g.X = mem.Floats(len(f.X))
 	s.into(g, f)
 	return g
 }
