@@ -17,6 +17,7 @@ import (
 	"x2vec/graph/nets"
 	"x2vec/graph/ops"
 	"x2vec/graph/ops/opstest"
+	"x2vec/graph/ops/racetest"
 )
 
 // must compiles or ends the test.
@@ -444,7 +445,7 @@ func TestProgramsSideBySide(t *testing.T) {
 
 // A training step leaves next to nothing for the garbage collector.
 func TestStepsDoNotAllocate(t *testing.T) {
-	if opstest.RaceDetector {
+	if racetest.On {
 		t.Skip("the race detector allocates")
 	}
 	p := must(t, graph.NewParams(1), graph.Train, autoencoder(16, 40, &nets.MLP{Hidden: []int{24, 16}, Code: 4, Activation: "relu"}))

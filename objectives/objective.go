@@ -8,14 +8,12 @@ package objectives
 
 import (
 	"context"
-	"fmt"
 	"image"
-	"sort"
-	"strings"
 
 	G "gorgonia.org/gorgonia"
 
 	"x2vec/data"
+	"x2vec/data/naming"
 	"x2vec/graph"
 	"x2vec/graph/nets"
 )
@@ -311,32 +309,14 @@ func PrepareClean(t Task, b *data.Batch, into *graph.Feed) error {
 	return nil
 }
 
-var registry = map[string]func() Objective{}
+var registry = naming.NewRegistry[Objective]("objective")
 
 // Register makes an objective known by the name used in run files. The factory
 // gives the default settings.
-func Register(name string, make func() Objective) {
-	if registry[name] != nil {
-		panic("objectives: " + name + " is registered twice")
-	}
-	registry[name] = make
-}
+func Register(name string, make func() Objective) { registry.Register(name, make) }
 
 // New returns the objective of that name with its default settings.
-func New(name string) (Objective, error) {
-	f := registry[name]
-	if f == nil {
-		return nil, fmt.Errorf("no objective %q; there are %s", name, strings.Join(Names(), ", "))
-	}
-	return f(), nil
-}
+func New(name string) (Objective, error) { return registry.New(name) }
 
 // Names lists the registered objectives.
-func Names() []string {
-	var names []string
-	for n := range registry {
-		names = append(names, n)
-	}
-	sort.Strings(names)
-	return names
-}
+func Names() []string { return registry.Names() }

@@ -18,6 +18,7 @@ import (
 	"x2vec/graph/nets"
 	"x2vec/graph/ops"
 	"x2vec/graph/ops/par"
+	"x2vec/graph/ops/racetest"
 	"x2vec/objectives"
 	"x2vec/trainers"
 	"x2vec/trainers/optim"
@@ -240,7 +241,7 @@ func TestFeatures(t *testing.T) {
 // After the first steps a step allocates next to nothing and no garbage is
 // collected.
 func TestStepsAllocateLittle(t *testing.T) {
-	if underRace {
+	if racetest.On {
 		t.Skip("the race detector allocates")
 	}
 	tr := tiny(t, func(c *trainers.Config) {

@@ -131,7 +131,7 @@ func TestRequests(t *testing.T) {
 	t.Setenv("X2VEC_DATA", "")
 	t.Setenv("X2VEC_CACHE", t.TempDir())
 	job := writeJob(t, fmt.Sprintf(small, 60))
-	expect(t, 2, []string{`no recipe "quikstart"; did you mean quickstart?`}, "train", "quikstart")
+	expect(t, 2, []string{`no recipe "quikstart"; did you mean "quickstart"?`}, "train", "quikstart")
 	expect(t, 2, []string{"no such file"}, "train", filepath.Join(t.TempDir(), "x.toml"))
 	expect(t, 2, []string{"--steps is 0, want at least 1"}, "train", job, "--steps", "0")
 	expect(t, 2, []string{"small.toml:23: train.batch: is 24, but synthetic has only 20 examples for training"},

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
+
+	"x2vec/data/naming"
 )
 
 //go:embed recipes/*.toml
@@ -72,15 +73,9 @@ func recipeNames() []string {
 
 // recipe is the text of a recipe.
 func recipe(name string) ([]byte, error) {
-	names := recipeNames()
-	if slices.Contains(names, name) {
+	known := recipeNames()
+	if slices.Contains(known, name) {
 		return recipes.ReadFile("recipes/" + name + ".toml")
 	}
-	hint := ""
-	for _, n := range names {
-		if levenshtein.ComputeDistance(name, n) <= 2 {
-			hint = fmt.Sprintf("; did you mean %s?", n)
-		}
-	}
-	return nil, badRequest(fmt.Errorf("no recipe %q%s; there are %s; a run file's name ends in .toml", name, hint, strings.Join(names, ", ")))
+	return nil, badRequest(fmt.Errorf("no recipe %q%s; there are %s; a run file's name ends in .toml", name, naming.Hint(name, known), strings.Join(known, ", ")))
 }

@@ -328,7 +328,7 @@ func TestSets(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := Find("minst"); err == nil || !strings.Contains(err.Error(), "there are cifar10, cifar100, fashion-mnist, kmnist, mnist, text8") {
+	if _, err := Find("minst"); err == nil || !strings.Contains(err.Error(), "there are cifar10, cifar100, emnist, fashion-mnist, kmnist, mnist, text8; did you mean \"mnist\"?") {
 		t.Error(err)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"x2vec/data/naming"
 )
 
 // A Set is a data set that can be downloaded.
@@ -67,6 +69,9 @@ func Sets() []Set {
 			{"t10k-images-idx3-ubyte.gz", 3041136, "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5", nil},
 			{"t10k-labels-idx1-ubyte.gz", 5120, "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c", nil},
 		}, "https://codh.rois.ac.jp/kmnist/dataset/kmnist/", "http://codh.rois.ac.jp/kmnist/dataset/kmnist/")},
+		{"emnist", "handwritten letters and digits, six variants of 28x28 grey", "none stated; cite Cohen et al. 2017", from([]File{
+			{"gzip.zip", 561753746, "fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e", nil},
+		}, "https://biometrics.nist.gov/cs_links/EMNIST/", "http://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/")},
 		{"cifar10", "50,000 + 10,000 photographs of 32x32, ten classes", "none stated; cite Krizhevsky 2009", from([]File{
 			{"cifar-10-binary.tar.gz", 170052171, "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd", nil},
 		}, "https://www.cs.toronto.edu/~kriz/")},
@@ -81,13 +86,13 @@ func Sets() []Set {
 
 // Find is the Set of that name, or an error that lists those that exist.
 func Find(name string) (Set, error) {
-	var names []string
+	var known []string
 	for _, s := range Sets() {
 		if s.Name == name {
 			return s, nil
 		}
-		names = append(names, s.Name)
+		known = append(known, s.Name)
 	}
-	slices.Sort(names)
-	return Set{}, fmt.Errorf("no data set %q can be downloaded; there are %s", name, strings.Join(names, ", "))
+	slices.Sort(known)
+	return Set{}, fmt.Errorf("no data set %q can be downloaded; there are %s%s", name, strings.Join(known, ", "), naming.Hint(name, known))
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -32,19 +33,15 @@ const maxUnpacked = 4 << 30
 const deflateRatio = 1032
 
 // readIDX reads a whole IDX file of unsigned bytes, packed by gzip or not.
-func readIDX(path string, dims int) (shape []int, values []byte, err error) {
-	f, err := os.Open(path)
+func readIDX(name string, dims int) (shape []int, values []byte, err error) {
+	f, size, err := openFileOf(name)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
+	shape, values, err = parseIDX(f, size, dims)
 	if err != nil {
-		return nil, nil, err
-	}
-	shape, values, err = parseIDX(f, info.Size(), dims)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return shape, values, nil
 }
@@ -248,15 +245,28 @@ func findIDX(dir, kind string, o Options) (file, variant string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	found := map[string]string{} // by variant
+	var names []string
 	for _, e := range entries {
-		v, ok := idxName(e.Name(), kind, o.Split)
-		if !ok || o.Name == "emnist" && (emnistClasses[v] == nil || o.Variant != "" && v != o.Variant) || o.Name != "emnist" && v != "" {
-			continue
+		names = append(names, e.Name())
+	}
+	found := map[string]string{} // by variant
+	look := func(names []string) {
+		for _, name := range names {
+			v, ok := idxName(path.Base(name), kind, o.Split)
+			if !ok || o.Name == "emnist" && (emnistClasses[v] == nil || o.Variant != "" && v != o.Variant) || o.Name != "emnist" && v != "" {
+				continue
+			}
+			if old, twice := found[v]; !twice || strings.HasSuffix(old, ".gz") {
+				found[v] = name
+			}
 		}
-		if old, twice := found[v]; !twice || strings.HasSuffix(old, ".gz") {
-			found[v] = e.Name()
+	}
+	if look(names); len(found) == 0 && o.Name == "emnist" && slices.Contains(names, emnistArchive) {
+		inside, err := namesIn(filepath.Join(dir, emnistArchive))
+		if err != nil {
+			return "", "", err
 		}
+		look(inside)
 	}
 	variants := make([]string, 0, len(found))
 	for v := range found {
@@ -271,7 +281,7 @@ func findIDX(dir, kind string, o Options) (file, variant string, err error) {
 		}
 		return "", "", fmt.Errorf("%s: no %s or %s.gz in it", dir, name, name)
 	case 1:
-		return filepath.Join(dir, found[variants[0]]), variants[0], nil
+		return filepath.Join(dir, filepath.FromSlash(found[variants[0]])), variants[0], nil
 	}
 	return "", "", fmt.Errorf("%s holds several sets; variant is one of %s", dir, strings.Join(variants, ", "))
 }

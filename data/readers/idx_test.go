@@ -1,8 +1,10 @@
 package readers
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -101,6 +103,31 @@ func TestEMNIST(t *testing.T) {
 	if err != nil || fmt.Sprint(read(t, stored, 0).Pixels) != "[1 2 3 4 5 6]" {
 		t.Errorf("as stored: %v", err)
 	}
+	// The same out of the archive in which it is given away.
+	packed := t.TempDir()
+	archive, err := os.Create(filepath.Join(packed, emnistArchive))
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := zip.NewWriter(archive)
+	if err := z.AddFS(os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(z.Close(), archive.Close()); err != nil {
+		t.Fatal(err)
+	}
+	fromZip, err := Open(Options{Name: "emnist", Path: packed, Variant: "letters"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, fromZip, 0); fmt.Sprint(got) != fmt.Sprint(e) {
+		t.Errorf("out of the archive: %v, want %v", got, e)
+	}
+	if err := os.Truncate(filepath.Join(packed, emnistArchive), 40); err != nil {
+		t.Fatal(err)
+	}
+	refuses(t, "an archive that is cut off", Options{Name: "emnist", Path: packed, Variant: "letters"}, "is damaged")
+
 	refuses(t, "several variants", Options{Name: "emnist", Path: filepath.Join(dir, "gzip")}, "variant is one of digits, letters, mnist")
 	refuses(t, "label out of range", Options{Name: "emnist", Path: dir, Variant: "mnist"}, "label of example 0 is 11, want 0 to 9")
 	refuses(t, "not there", Options{Name: "emnist", Path: dir, Variant: "balanced"}, "no emnist-balanced-train-images-idx3-ubyte")

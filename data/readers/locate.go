@@ -37,7 +37,7 @@ func Places(name string) []string {
 }
 
 // fetched are the sets that `x2vec data get` knows.
-var fetched = []string{"mnist", "fashion-mnist", "kmnist", "cifar10", "cifar100"}
+var fetched = []string{"mnist", "fashion-mnist", "kmnist", "emnist", "cifar10", "cifar100"}
 
 // locate finds the folder, or the archive, that holds the files of o.
 func locate(o Options) (string, error) {

@@ -8,9 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
-
 	"x2vec/data"
+	"x2vec/data/naming"
 	"x2vec/data/transforms"
 )
 
@@ -133,7 +132,7 @@ func (o Options) Check() error {
 	var faults faults
 	o = o.withDefaults()
 	if !slices.Contains(Names(), o.Name) {
-		faults.add("name: is %q, want one of %s%s", o.Name, strings.Join(Names(), ", "), meant(o.Name, Names()))
+		faults.add("name: is %q, want one of %s%s", o.Name, strings.Join(Names(), ", "), naming.Hint(o.Name, Names()))
 	}
 	if o.Split != "train" && o.Split != "test" {
 		faults.add("split: is %q, want \"train\" or \"test\"", o.Split)
@@ -186,7 +185,7 @@ func (o Options) Check() error {
 	o.checkCaptions(&faults)
 	if o.Name == "emnist" && o.Variant != "" && emnistClasses[o.Variant] == nil {
 		names := []string{"balanced", "byclass", "bymerge", "digits", "letters", "mnist"}
-		faults.add("variant: is %q, want one of %s%s", o.Variant, strings.Join(names, ", "), meant(o.Variant, names))
+		faults.add("variant: is %q, want one of %s%s", o.Variant, strings.Join(names, ", "), naming.Hint(o.Variant, names))
 	}
 	if o.Name == "cifar100" && !slices.Contains([]string{"", "fine", "coarse"}, o.Variant) {
 		faults.add("variant: is %q, want \"fine\" (100 classes) or \"coarse\" (20)", o.Variant)
@@ -317,17 +316,3 @@ type faults []error
 func (f *faults) add(format string, a ...any) { *f = append(*f, fmt.Errorf(format, a...)) }
 
 func (f faults) join() error { return errors.Join(f...) }
-
-// meant is "; did you mean …?" where one of the names is close to what was given.
-func meant(given string, names []string) string {
-	best, distance := "", 3
-	for _, n := range names {
-		if d := levenshtein.ComputeDistance(strings.ToLower(given), n); d < distance {
-			best, distance = n, d
-		}
-	}
-	if best == "" || given == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
-}

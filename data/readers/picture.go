@@ -62,7 +62,8 @@ func header(r io.Reader) (image.Config, error) {
 	return c, nil
 }
 
-// decode writes the picture in raw as (channels, size, size) bytes. Its header
+// decode writes the picture in raw as (channels, size, size) bytes, turned as its camera
+// says: a square from the middle can be turned as well after it was cut. Its header
 // is checked before any memory is taken on its word.
 func decode(dst, raw []byte, channels, size int, fit transforms.Fit) error {
 	c, err := header(bytes.NewReader(raw))
@@ -77,6 +78,7 @@ func decode(dst, raw []byte, channels, size int, fit transforms.Fit) error {
 		return fmt.Errorf("is damaged: a frame of %dx%d in a picture of %dx%d", b.Dx(), b.Dy(), c.Width, c.Height)
 	}
 	transforms.Planes(dst, img, channels, size, fit)
+	turn(dst[:channels*size*size], size, orientation(raw))
 	return nil
 }
 

@@ -2,12 +2,11 @@ package layers
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	G "gorgonia.org/gorgonia"
 
+	"x2vec/data/naming"
 	"x2vec/graph"
 	"x2vec/graph/ops"
 )
@@ -26,15 +25,8 @@ func Activation(name string) (ops.Activation, error) {
 			return ops.Activation{Func: f}, nil
 		}
 	}
-	names := Activations()
-	meant := ""
-	near := slices.MinFunc(names, func(a, b string) int {
-		return levenshtein.ComputeDistance(name, a) - levenshtein.ComputeDistance(name, b)
-	})
-	if levenshtein.ComputeDistance(name, near) <= 2 {
-		meant = fmt.Sprintf("; did you mean %q?", near)
-	}
-	return ops.Activation{}, fmt.Errorf("is %q, want one of %s%s", name, strings.Join(names, ", "), meant)
+	known := Activations()
+	return ops.Activation{}, fmt.Errorf("is %q, want one of %s%s", name, strings.Join(known, ", "), naming.Hint(name, known))
 }
 
 // Activations lists the names that Activation accepts.

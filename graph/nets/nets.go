@@ -5,12 +5,9 @@
 package nets
 
 import (
-	"fmt"
-	"sort"
-	"strings"
-
 	G "gorgonia.org/gorgonia"
 
+	"x2vec/data/naming"
 	"x2vec/graph"
 	"x2vec/graph/layers"
 )
@@ -72,32 +69,14 @@ func pooled(s *graph.Scope, m layers.Map) layers.Map {
 	return m
 }
 
-var registry = map[string]func() Encoder{}
+var registry = naming.NewRegistry[Encoder]("encoder")
 
 // Register makes an encoder known by the name used in run files. The factory
 // gives the default settings.
-func Register(name string, make func() Encoder) {
-	if registry[name] != nil {
-		panic("nets: " + name + " is registered twice")
-	}
-	registry[name] = make
-}
+func Register(name string, make func() Encoder) { registry.Register(name, make) }
 
 // New returns the encoder of that name with its default settings.
-func New(name string) (Encoder, error) {
-	f := registry[name]
-	if f == nil {
-		return nil, fmt.Errorf("no encoder %q; there are %s", name, strings.Join(Names(), ", "))
-	}
-	return f(), nil
-}
+func New(name string) (Encoder, error) { return registry.New(name) }
 
 // Names lists the registered encoders.
-func Names() []string {
-	var names []string
-	for n := range registry {
-		names = append(names, n)
-	}
-	sort.Strings(names)
-	return names
-}
+func Names() []string { return registry.Names() }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"x2vec/data/naming"
 )
 
 const (
@@ -208,7 +210,7 @@ func (s *source) unknown(section, key string, accepted []string) {
 	accepted = slices.Clone(accepted)
 	slices.Sort(accepted)
 	hint := ""
-	if near := meant(key, accepted); near != "" {
+	if near := naming.Meant(key, accepted); near != "" {
 		hint = fmt.Sprintf("; did you mean %s?", strings.TrimPrefix(section+"."+near, "."))
 	} else if elsewhere := s.hint(section, key); elsewhere != "" {
 		hint = fmt.Sprintf("; did you mean %s?", elsewhere)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/agnivade/levenshtein"
 )
 
 // A Fault is one thing that is wrong with a run file.
@@ -81,17 +79,6 @@ func flatten(err error) []error {
 		return list
 	}
 	return []error{err}
-}
-
-// meant is the name that is most like what was given, or "".
-func meant(given string, names []string) string {
-	best, distance := "", max(2, len(given)/3)+1
-	for _, name := range names {
-		if d := levenshtein.ComputeDistance(strings.ToLower(given), strings.ToLower(name)); d < distance {
-			best, distance = name, d
-		}
-	}
-	return best
 }
 
 // IsFault reports whether the error is about what was asked for.

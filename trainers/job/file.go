@@ -4,15 +4,16 @@ package job
 
 import (
 	"cmp"
-	"fmt"
 	"path"
 	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"x2vec/data"
+	"x2vec/data/naming"
 	"x2vec/data/readers"
 	"x2vec/data/transforms"
 	"x2vec/graph/nets"
@@ -382,11 +383,7 @@ func (f *File) choose(s *source) {
 			}
 		}
 		if !slices.Contains(from, name) {
-			hint := ""
-			if near := meant(name, from); near != "" {
-				hint = fmt.Sprintf("; did you mean %q?", near)
-			}
-			s.fault(section+"."+key, "is %q, want one of %s%s", name, strings.Join(from, ", "), hint)
+			s.fault(section+"."+key, "is %q, want one of %s%s", name, strings.Join(from, ", "), naming.Hint(name, from))
 			return ""
 		}
 		return name
@@ -439,8 +436,12 @@ func (f *File) check(s *source) {
 	if f.Data.TestLimit < 0 {
 		s.fault("data.test_limit", "is %d, want 0 (all) or more", f.Data.TestLimit)
 	}
-	if shape := f.Data.shape(); shape != nil && f.Encoder != nil && f.Objective != nil {
-		s.parts(f, f.task(shape))
+	if f.Encoder != nil && f.Objective != nil {
+		if shape := f.Data.shape(); shape != nil {
+			s.parts(f, f.task(shape))
+		} else {
+			s.supposed(f)
+		}
 	}
 	if f.Optimizer.Type != "" {
 		s.component("optimizer", f.Optimizer.Validate())
@@ -529,6 +530,48 @@ func (s *source) component(section string, err error) {
 		}
 		s.fault(key, "%s", text)
 	}
+}
+
+// supposed notes what encoder and objective say about their own settings where only the
+// data tell what an example is like: what they say of every kind of example, and of a
+// setting, is no fault of the data.
+func (s *source) supposed(f *File) {
+	before := slices.Clone(s.faults)
+	var common Faults
+	for i, t := range f.supposed() {
+		s.faults = slices.Clone(before)
+		s.parts(f, t)
+		found := s.faults[len(before):]
+		if i == 0 {
+			common = slices.Clone(found)
+			continue
+		}
+		common = slices.DeleteFunc(common, func(c Fault) bool {
+			return !strings.Contains(c.Key, ".") || !slices.Contains(found, c)
+		})
+	}
+	s.faults = append(before, common...)
+}
+
+// supposed are tasks of examples that differ in all that the data may turn out to be.
+func (f *File) supposed() []objectives.Task {
+	var list []objectives.Task
+	if f.Data.isText() {
+		for _, n := range []int{300, 5000} {
+			words := make([]string, n)
+			for i := range words {
+				words[i] = strconv.Itoa(i)
+			}
+			t := f.task([]int{max(1, f.Data.Length)})
+			t.Pixels, t.Spec.Words = objectives.Scaling{}, data.NewVocabulary(words, make([]int64, n))
+			list = append(list, t)
+		}
+		return list
+	}
+	for _, shape := range [][]int{{1, 28, 28}, {3, 32, 32}, {3, 64, 64}, {3, 224, 224}, {1, 512, 512}, {100}} {
+		list = append(list, f.task(shape))
+	}
+	return list
 }
 
 // setting finds the full key that a part calls name: with its section or without,

@@ -122,6 +122,15 @@ early_stop = 3
 		{"an encoder that pca cannot solve", "[objective]\ntype = \"pca\"", nil, []string{
 			`job.toml:2: objective.type: pca has a linear encoder; want encoder.type = "mlp" with hidden = [] and no layer_norm`,
 		}},
+		{"settings of parts, where only the data tell what they work on", "[data]\nsource = \"folder\"\npath = \"nowhere\"\n[encoder]\ntype = \"vit\"\nheads = 5\ndepth = 0\npatch = 48\n[objective]\ntype = \"mae\"\nmask = 1.5", nil, []string{
+			"job.toml:6: encoder.heads: is 5, want a divisor of the 192 values of a token",
+			"job.toml:7: encoder.depth: is 0, want 1 to 1000",
+			"job.toml:11: objective.mask: is 1.5, want a share above 0 and below 1",
+		}},
+		{"the same of words", "[data]\nsource = \"text\"\npath = \"nowhere\"\n[encoder]\ntype = \"transformer\"\ndepth = 0\n[objective]\ntype = \"mlm\"\nmask = 2.0", nil, []string{
+			"job.toml:6: encoder.depth: is 0, want 1 to 1000",
+			"job.toml:9: objective.mask: is 2, want a share above 0 and below 1",
+		}},
 		{"faults of --set", "[train]\nbatch = 3", []string{"train.batch=0", "encoder.hiden=[3]", "seed", "train.batch.x=1", "train=1", "a..b=2"}, []string{
 			"--set a..b=2: \"a..b\" is not a key; want one such as train.batch",
 			"--set encoder.hiden=[3]: no such key; did you mean encoder.hidden?; encoder takes activation, code, dropout, hidden, layer_norm, type",

@@ -10,6 +10,7 @@ import (
 
 	"x2vec/checkpoints"
 	"x2vec/graph/ops/par"
+	"x2vec/graph/ops/racetest"
 )
 
 // variants are the settings that the tests of all optimizers run with: every type
@@ -386,11 +387,8 @@ func TestNewRefusesParameters(t *testing.T) {
 	}
 }
 
-// raceDetector is set where the tests run under it: sync.Pool then forgets at random.
-var raceDetector bool
-
 func TestStepAllocatesNothing(t *testing.T) {
-	if raceDetector {
+	if racetest.On {
 		t.Skip("the race detector makes pools allocate")
 	}
 	for name, o := range variants(t) {

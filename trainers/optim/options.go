@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
+	"x2vec/data/naming"
 )
 
 // Options are the settings of an optimizer: the section [optimizer] of a run
@@ -115,16 +115,10 @@ func find(name string) (*method, error) {
 }
 
 // unknown is the error for a name that is none of those that exist.
-func unknown(key, name string, names []string) error {
-	text := fmt.Sprintf("%s: is %q, want %s", key, name, listed(names))
-	best, cost := "", 3 // more than two letters apart is another word
-	for _, n := range names {
-		if d := levenshtein.ComputeDistance(strings.ToLower(name), n); d < cost && d < len(n) {
-			best, cost = n, d
-		}
-	}
-	if best != "" {
-		text += fmt.Sprintf("; is %s meant?", best)
+func unknown(key, name string, known []string) error {
+	text := fmt.Sprintf("%s: is %q, want %s", key, name, listed(known))
+	if near := naming.Meant(name, known); near != "" {
+		text += fmt.Sprintf("; is %s meant?", near)
 	}
 	return errors.New(text)
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"x2vec/graph/ops/par"
+	"x2vec/graph/ops/racetest"
 )
 
 // everyEngine runs a test on each engine that this machine has.
@@ -29,7 +30,7 @@ func everyEngine(t *testing.T, f func(t *testing.T)) {
 
 // quick is few where time is short and plain Go slow, else many.
 func quick(few, many int) int {
-	if testing.Short() || raceDetector {
+	if testing.Short() || racetest.On {
 		return few
 	}
 	return many
@@ -309,7 +310,7 @@ func TestGemmAllocatesNothing(t *testing.T) {
 		if !strings.HasPrefix(Name(), "own") {
 			t.Skip("only our own code promises that")
 		}
-		if raceDetector {
+		if racetest.On {
 			t.Skip("under the race detector pools forget")
 		}
 		setThreads(t, 2)

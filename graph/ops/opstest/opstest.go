@@ -18,6 +18,7 @@ import (
 	"x2vec/data/draw"
 	"x2vec/graph/ops"
 	"x2vec/graph/ops/par"
+	"x2vec/graph/ops/racetest"
 	"x2vec/graph/ops/vec"
 )
 
@@ -343,7 +344,7 @@ func rules(t *testing.T, c Case) {
 	e.k.Forward(e.args, e.out)
 	same(t, "output without gradients", 5, e.out, out)
 
-	if RaceDetector {
+	if racetest.On {
 		return // it allocates
 	}
 	par.SetThreads(2)

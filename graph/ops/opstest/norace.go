@@ -1,6 +1,0 @@
-//go:build !race
-
-package opstest
-
-// RaceDetector is whether the tests run under the race detector.
-const RaceDetector = false

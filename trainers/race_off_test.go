@@ -1,5 +1,0 @@
-//go:build !race
-
-package trainers_test
-
-const underRace = false
