@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -31,6 +32,10 @@ func summaries(dir string, tags []string) ([]runs.Summary, error) {
 	files := os.DirFS(dir)
 	names, err := runs.Find(files)
 	if err != nil {
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			err = path.Err // its path is within the folder
+		}
 		return nil, badRequest(fmt.Errorf("%s: %w", dir, err))
 	}
 	var list []runs.Summary
@@ -93,7 +98,11 @@ func runsLsCommand() *cobra.Command {
 				return writeRunsJSON(c.OutOrStdout(), list)
 			}
 			if len(list) == 0 {
-				fmt.Fprintf(c.OutOrStdout(), "no runs in %s\n", runsDir(args))
+				with := ""
+				if len(tags) > 0 {
+					with = " with the tags " + strings.Join(tags, " ")
+				}
+				fmt.Fprintf(c.OutOrStdout(), "no runs in %s%s\n", runsDir(args), with)
 				return nil
 			}
 			return writeRuns(c.OutOrStdout(), list)

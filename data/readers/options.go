@@ -191,7 +191,7 @@ func (o Options) Check() error {
 		faults.add("variant: is %q, want \"fine\" (100 classes) or \"coarse\" (20)", o.Variant)
 	}
 	if o.Name == "planar" && o.Variant != "" && !slices.Contains(planarNames(), o.Variant) {
-		faults.add("variant: is %q, want one of %s%s", o.Variant, strings.Join(planarNames(), ", "), meant(o.Variant, planarNames()))
+		faults.add("variant: is %q, want one of %s%s", o.Variant, strings.Join(planarNames(), ", "), naming.Hint(o.Variant, planarNames()))
 	}
 	if o.Name != "emnist" && o.Name != "cifar100" && o.Name != "planar" && o.Variant != "" {
 		faults.add("variant: is %q, but %s has none", o.Variant, o.Name)

@@ -564,6 +564,9 @@ func (f *File) supposed() []objectives.Task {
 			}
 			t := f.task([]int{max(1, f.Data.Length)})
 			t.Pixels, t.Spec.Words = objectives.Scaling{}, data.NewVocabulary(words, make([]int64, n))
+			if n > 300 { // as a tokenizer has it
+				t.Spec.Words.Inside = make([]bool, n)
+			}
 			list = append(list, t)
 		}
 		return list

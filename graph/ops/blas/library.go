@@ -1,6 +1,7 @@
 package blas
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -79,6 +80,9 @@ func (l library) load(log *[]string) (*engineType, error) {
 	}
 	if len(missing) > 0 {
 		faults = append(faults, "not found: "+strings.Join(missing, ", "))
+	}
+	if len(l.files) == 1 && l.files[0] == l.name { // one that was asked for by its path
+		return nil, errors.New(strings.Join(faults, "; "))
 	}
 	return nil, fmt.Errorf("%s: %s", l.name, strings.Join(faults, "; "))
 }
