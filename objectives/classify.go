@@ -11,6 +11,7 @@ import (
 	"x2vec/data/draw"
 	"x2vec/graph"
 	"x2vec/graph/layers"
+	"x2vec/graph/nets"
 	"x2vec/graph/ops"
 )
 
@@ -71,8 +72,8 @@ func (o *Classify) Check(t Task) error {
 	case o.Shift > 0 && o.Shift >= min(t.Spec.Shape[1], t.Spec.Shape[2]):
 		bad("shift: is %d, want less than the %dx%d pixels of a picture", o.Shift, t.Spec.Shape[1], t.Spec.Shape[2])
 	}
-	if t.Spec.Words != nil {
-		bad("type: classify needs examples of numbers, and those of %s are words", t.Spec.Name)
+	if _, worded := t.Encoder.(nets.Worded); t.Spec.Words != nil && !worded {
+		bad(`encoder.type: the examples of %s are words; want "transformer" or "embedding"`, t.Spec.Name)
 	}
 	if err := o.Target.Check(); err != nil {
 		errs = append(errs, err)
@@ -82,15 +83,21 @@ func (o *Classify) Check(t Task) error {
 	return errors.Join(errs...)
 }
 
-// Prepare implements Objective: "x" is the batch, (B, …), in training flipped and
-// shifted by chance; "class", (B), the class or -1; or "answer", (B, K), and "known",
+// Prepare implements Objective: "x" is the batch, (B, …), pictures in training flipped
+// and shifted by chance; "class", (B), the class or -1; or "answer", (B, K), and "known",
 // (B, K), 1 where it is known and 0 elsewhere.
 func (o *Classify) Prepare(t Task, b *data.Batch, into *graph.Feed) error {
 	target, err := b.Spec.Target(o.Target, o.Factors)
 	if err != nil {
 		return err
 	}
-	o.pixels(t, b, into.F["x"])
+	if b.Spec.Words != nil {
+		if err := PrepareClean(t, b, into); err != nil {
+			return err
+		}
+	} else {
+		o.pixels(t, b, into.F["x"])
+	}
 	if o.Target == data.Class {
 		for i := range b.Index {
 			into.I["class"][i] = target.Class(b, i)
@@ -155,8 +162,7 @@ func (o *Classify) Build(t Task, s *graph.Scope) *G.Node {
 		s.Fail("%w", err)
 	}
 	k := target.Width()
-	x := s.Input("x", append([]int{t.Batch}, t.Seen()...)...)                                // (B, …)
-	code := t.Encoder.Encode(s.In("encoder"), x)                                             // (B, D)
+	code := Encode(t, s)                                                                     // (B, D)
 	y := layers.Linear(s, "head", layers.Dropout(s.In("head"), code, float32(o.Dropout)), k) // (B, K)
 	s.Tap("answer", y)
 	if o.Target == data.Class {

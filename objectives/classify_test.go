@@ -2,7 +2,11 @@ package objectives_test
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -10,7 +14,9 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"x2vec/data"
+	"x2vec/data/draw"
 	"x2vec/data/readers"
+	"x2vec/data/text"
 	"x2vec/graph"
 	"x2vec/graph/nets"
 	"x2vec/objectives"
@@ -220,5 +226,48 @@ func TestClassifyNeedsLabels(t *testing.T) {
 	}
 	if err := o.Check(objectives.Task{Encoder: enc, Spec: spec, Unread: true}); err != nil {
 		t.Errorf("before the data are read: %v", err)
+	}
+}
+
+// Texts are classified by an encoder of words.
+func TestClassifyText(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "some.tsv")
+	var table strings.Builder
+	table.WriteString("label\ttext\n")
+	r := draw.New(3)
+	for range 60 {
+		class := r.IntN(2)
+		fmt.Fprintf(&table, "%s\t", []string{"low", "high"}[class])
+		for range 2 + r.IntN(4) {
+			fmt.Fprintf(&table, "%c ", 'a'+3*class+r.IntN(4)) // "d" is in both
+		}
+		table.WriteString("\n")
+	}
+	if err := os.WriteFile(path, []byte(table.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	src, _, err := text.ReadLines(context.Background(), text.LineOptions{Options: text.Options{Split: "words", MinCount: 1, Length: 6}}, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, enc := range map[string]nets.Encoder{
+		"embedding":   &nets.Embedding{Dim: 6},
+		"transformer": &nets.Transformer{Dim: 8, Depth: 1, Heads: 2, MLPRatio: 2, Norm: "pre", Activation: "gelu", Positions: "learned", Pooling: "mean"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			objectivetest.Run(t, objectivetest.Case{
+				Objective: &objectives.Classify{Target: data.Class},
+				Task:      objectives.Task{Encoder: enc, Batch: 12, Seed: 5},
+				Source:    src, Steps: 150, Rate: 0.5, Fall: 0.8,
+				Refused: map[string]objectives.Objective{
+					"flip: only pictures can be mirrored": &objectives.Classify{Target: data.Class, Flip: true},
+					"shift: only pictures can be moved":   &objectives.Classify{Target: data.Class, Shift: 1},
+				},
+			})
+		})
+	}
+	task := objectives.Task{Encoder: &nets.MLP{Code: 2, Activation: "relu"}, Spec: src.Spec(), Batch: 1}
+	if err := (&objectives.Classify{Target: data.Class}).Check(task); err == nil || !strings.Contains(err.Error(), `are words; want "transformer" or "embedding"`) {
+		t.Errorf("an encoder of values: %v", err)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"x2vec/checkpoints"
 	"x2vec/data"
 	"x2vec/graph"
+	"x2vec/graph/ops/par"
 	"x2vec/objectives"
 	"x2vec/trainers/optim"
 )
@@ -37,6 +38,10 @@ type Config struct {
 	Steps     int            // of the optimizer, in the whole run; 0 for a Fitter
 
 	Workers, Prefetch int // of the loader; they change no result
+
+	// Hogwild has threads take batches in turn without waiting for each other. It is
+	// faster, and no two runs are alike; HogwildFault says where it cannot be.
+	Hogwild bool
 
 	LogEvery        int     // steps between two lines of metrics; ≥ 1
 	EvalEvery       int     // steps between two evaluations; 0 = only after training
@@ -156,6 +161,14 @@ func New(c Config) (*Trainer, error) {
 	}
 	t := &Trainer{Config: c, Params: graph.NewParams(c.Task.Seed), evaluated: -1, testers: map[int]*tester{}}
 	mode := graph.Train
+	if c.Hogwild {
+		if fault := HogwildFault(c.Objective, c.Optimizer); fault != "" {
+			return nil, fmt.Errorf("train.mode: is hogwild, but %s", fault)
+		}
+		if c.Finetune != nil && c.Finetune.Unfreeze > 0 {
+			return nil, errors.New("train.mode: is hogwild, but finetune.unfreeze changes what is trained on the way; want deterministic")
+		}
+	}
 	_, fits := c.Objective.(objectives.Fitter)
 	if fits {
 		mode, t.Steps = graph.Eval, 0
@@ -255,14 +268,21 @@ func (t *Trainer) Run(ctx context.Context, hooks ...Hook) error {
 	if err := t.start(ctx); err != nil {
 		return err
 	}
+	prefetch := t.Prefetch
+	if t.Hogwild { // each of its threads holds a batch
+		prefetch = max(2, prefetch) + par.Threads()
+	}
 	loader, err := data.NewLoader(t.Train, data.LoaderOptions{
-		Batch: t.Task.Batch, Seed: t.Task.Seed, Shuffle: true, Workers: t.Workers, Prefetch: t.Prefetch,
+		Batch: t.Task.Batch, Seed: t.Task.Seed, Shuffle: true, Workers: t.Workers, Prefetch: prefetch,
 		Start: t.Step * t.batches(), Steps: t.Steps * t.batches(),
 	}, t.program.NewFeed, func(b *data.Batch, into *graph.Feed) error { return t.Objective.Prepare(t.Task, b, into) })
 	if err != nil {
 		return err
 	}
 	defer loader.Close()
+	if t.Hogwild {
+		return t.hogwild(ctx, loader, hooks)
+	}
 	for !t.Done() && ctx.Err() == nil {
 		if err := t.update(ctx, loader); err != nil {
 			return err
@@ -300,7 +320,7 @@ func (t *Trainer) update(ctx context.Context, loader *data.Loader[*graph.Feed]) 
 		addMetrics(t.Last.Metrics, p, t.metrics, 1/float64(t.batches()))
 		t.Last.Wait += batch.Wait
 		batch.Release()
-		t.gather(p)
+		gather(t.weights, p)
 		if sum, full = t.gradients.Add(t.weights); !full && after != nil {
 			if err := after.AfterStep(t.Task, p, t.Params); err != nil {
 				return fmt.Errorf("step %d: %w", t.Step, err)
@@ -324,11 +344,11 @@ func (t *Trainer) update(ctx context.Context, loader *data.Loader[*graph.Feed]) 
 	return nil
 }
 
-// gather points the weights at their gradients in the program that has just run.
-func (t *Trainer) gather(p *graph.Program) {
+// gather points weights at their gradients in the program that has just run.
+func gather(weights []optim.Param, p *graph.Program) {
 	found := p.Gradients()
-	for i := range t.weights {
-		w := &t.weights[i]
+	for i := range weights {
+		w := &weights[i]
 		w.G, w.Rows = nil, nil // frozen
 		if len(found) > 0 && found[0].Param.Path == w.Path {
 			w.G, w.Rows = found[0].Data, found[0].Rows

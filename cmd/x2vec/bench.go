@@ -82,6 +82,7 @@ func benchCommand() *cobra.Command {
 		steps, batch int
 		data         string
 		profile      string
+		sets         []string
 		json         bool
 	}
 	c := &cobra.Command{
@@ -111,6 +112,7 @@ Workloads: ` + strings.Join(names, ", "),
 				return badRequest(fmt.Errorf("--steps is %d, want more than %d: the first %d are not timed", steps, warmUp, warmUp))
 			}
 			sets := benchSets(args[0], steps)
+			sets = append(sets, o.sets...)
 			if c.Flags().Changed("batch") {
 				sets = append(sets, fmt.Sprintf("train.batch=%d", o.batch))
 			}
@@ -151,6 +153,7 @@ Workloads: ` + strings.Join(names, ", "),
 	f.IntVar(&o.steps, "steps", 0, "steps in all (default: a few seconds' worth)")
 	f.IntVar(&o.batch, "batch", 0, "examples a step (default: the workload's own)")
 	f.StringVar(&o.data, "data", "", "`folder` of the data, or of data sets by name")
+	f.StringArrayVar(&o.sets, "set", nil, "override a setting of the workload, as in train.mode=hogwild; may be given several times")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a profile for go tool pprof into this `file`")
 	f.BoolVar(&o.json, "json", false, "print one line of JSON")
 	return c
@@ -216,6 +219,9 @@ func rounded(v float64, digits int) float64 {
 // bench trains without evaluating or keeping anything.
 func bench(ctx context.Context, config trainers.Config) (*benchResult, error) {
 	config.EvalEvery, config.CheckpointEvery = 0, 0
+	if config.Hogwild && config.Steps <= config.LogEvery {
+		return nil, badRequest(fmt.Errorf("--steps is %d, want more than %d: with hogwild so many are not timed", config.Steps, config.LogEvery))
+	}
 	t, err := trainers.New(config)
 	if err != nil {
 		return nil, err
@@ -225,11 +231,15 @@ func bench(ctx context.Context, config trainers.Config) (*benchResult, error) {
 	var wait time.Duration
 	var losses []float64
 	const mean = 50 // steps
+	first := warmUp
+	if config.Hogwild { // hooks are called when the threads stand still
+		first = config.LogEvery
+	}
 	err = t.Run(ctx, hookFunc(func(t *trainers.Trainer) {
-		if t.Step == warmUp {
+		if t.Step == first {
 			began, cpu = time.Now(), cpuTime()
 		}
-		if t.Step > warmUp {
+		if t.Step > first {
 			wait += t.Last.Wait
 		}
 		if t.Step > t.Steps-mean {
@@ -242,9 +252,9 @@ func bench(ctx context.Context, config trainers.Config) (*benchResult, error) {
 	seconds := time.Since(began).Seconds()
 	r := &benchResult{
 		Steps: t.Steps, Batch: config.Task.Batch, BLAS: blas.Name(), Data: config.Task.Spec.Name,
-		SamplesPer: rounded(float64((t.Steps-warmUp)*config.Task.Batch*max(1, config.Optimizer.Accumulate))/seconds, 1),
+		SamplesPer: rounded(float64((t.Steps-first)*config.Task.Batch*max(1, config.Optimizer.Accumulate))/seconds, 1),
 		PeakRSSMB:  rounded(peakRSS(), 1), Seconds: rounded(seconds, 3), CPUSeconds: rounded((cpuTime() - cpu).Seconds(), 3),
-		DataWaitMS: rounded(wait.Seconds()*1000/float64(t.Steps-warmUp), 3),
+		DataWaitMS: rounded(wait.Seconds()*1000/float64(t.Steps-first), 3),
 	}
 	if spec := config.Task.Spec; spec.Words != nil {
 		r.WordsPer = rounded(r.SamplesPer*float64(spec.Size()), 0)

@@ -46,6 +46,8 @@ func readerFlags(f *pflag.FlagSet, o *readers.Options) {
 	f.IntVar(&o.MaxWords, "max-words", 0, "text: keep the most frequent words only (0 = all)")
 	f.BoolVar(&o.Unknown, "unknown", false, "text: words that are not kept stand as [UNK], and are not left out")
 	f.IntVar(&o.Length, "length", 256, "text: words of an example")
+	f.StringVar(&o.TextColumn, "text-column", "", "lines: name or number of the column of texts (default: text, sentence, review …)")
+	f.StringVar(&o.LabelColumn, "label-column", "", "lines: name or number of the column of labels (default: label, class, category …)")
 }
 
 // named fills in which source is meant by NAME or by a folder.

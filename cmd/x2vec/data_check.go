@@ -24,7 +24,8 @@ func dataCheckCommand() *cobra.Command {
 examples, exact duplicates, examples of one picture with two labels, and test
 examples that are among the training ones. Counts the classes and gives the mean
 and standard deviation of each channel. Of a text it counts words and vocabulary,
-and says how much of the text that covers.
+and says how much of the text that covers; of a list of texts (lines, csv, tsv) also
+classes, duplicates and leaks.
 
 The exit status is 1 where something was found that spoils a training.`,
 		Example: `  x2vec data check builtin
@@ -45,6 +46,10 @@ The exit status is 1 where something was found that spoils a training.`,
 			}
 			if c, ok := train.(*text.Corpus); ok {
 				return printText(out, check.Text(c), asJSON)
+			}
+			if l, ok := train.(*text.Lines); ok {
+				t, _ := test.(*text.Lines)
+				return checkLines(c, l, t, asJSON)
 			}
 			report, err := check.Run(c.Context(), train, test, nil)
 			if err != nil {
@@ -86,6 +91,47 @@ func printText(w io.Writer, r check.TextReport, asJSON bool) error {
 	_, err := fmt.Fprintf(w, "%s, runs of %d words\n\n  words       %d\n  vocabulary  %d words, each there %d times or more\n  coverage    %.2f %% of the text, %d words in %d examples\n  frequent    %s\n",
 		r.Name, r.Length, r.Words, r.Vocabulary, r.Rarest, 100*r.Coverage, r.Kept, r.Examples, strings.Join(words, ", "))
 	return err
+}
+
+// checkLines is the command for a list of texts.
+func checkLines(c *cobra.Command, train, test *text.Lines, asJSON bool) error {
+	r, err := check.Lines(c.Context(), train, test)
+	if err != nil {
+		return err
+	}
+	w := c.OutOrStdout()
+	if asJSON {
+		if err := printJSON(w, r); err != nil {
+			return err
+		}
+	} else {
+		printLines(w, r)
+	}
+	if !r.Sound() {
+		return errors.New(r.Name + ": there are faults that spoil a training")
+	}
+	return nil
+}
+
+func printLines(w io.Writer, r *check.LinesReport) {
+	fmt.Fprintf(w, "%s, texts of up to %d words; vocabulary of %d words, which cover %.2f %% of the texts\n", r.Name, r.Length, r.Vocabulary, 100*r.Coverage)
+	for _, s := range r.Splits {
+		fmt.Fprintf(w, "\n%s: %d texts\n", s.Split, s.Texts)
+		for _, c := range s.Classes {
+			fmt.Fprintf(w, "  %7d  %s\n", c.Examples, c.Name)
+		}
+		if s.Unlabelled > 0 {
+			fmt.Fprintf(w, "  %7d  without a label\n", s.Unlabelled)
+		}
+		fmt.Fprintf(w, "  no known word  %d%s\n  duplicates     %d", s.Empty.Count, first(s.Empty.First), s.Duplicates.Count)
+		if s.Conflicts > 0 {
+			fmt.Fprintf(w, ", of which %d have another label", s.Conflicts)
+		}
+		fmt.Fprintln(w, pairs(s.Duplicates))
+	}
+	if len(r.Splits) > 1 {
+		fmt.Fprintf(w, "\ntest texts that are in the training set: %d%s\n", r.Leaks.Count, pairs(r.Leaks))
+	}
 }
 
 func printCheck(w io.Writer, r *check.Report) {

@@ -42,11 +42,16 @@ With --codes the grid of discrete codes of each example is written instead, whol
 numbers, of a run that learns such codes (vqvae): an int32 array (N, h, w), in other
 forms the rows of the grid after each other.
 
+Of an encoder of words, --data is a file with a text a line, a csv or tsv with a
+column called text, or a folder of those; each gets a row, the mean of its words or
+the class token, as encoder.pool says.
+
 Without --data these are the run's own examples. Memory does not grow with their
 number. Where the run kept an average of the weights, it is used, as in evaluation.`,
 		Example: `  x2vec embed runs/ae-mlp -o codes.npz
   x2vec embed runs/ae-mlp --split test --layer encoder/fc1 -o hidden.npy
   x2vec embed runs/vqvae --codes --split test -o codes.npy
+  x2vec embed runs/mlm --data sentences.txt -o sentences.npy
   x2vec embed runs/ae-folder --data ~/photos --split all -o photos.parquet`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args[0]) },
@@ -89,6 +94,7 @@ func (o *embedFlags) run(c *cobra.Command, folder string) error {
 	if err != nil {
 		return err
 	}
+	kept.Whole = true
 	var sources []data.Source
 	n := 0
 	for _, split := range splits {

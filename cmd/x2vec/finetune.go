@@ -198,6 +198,9 @@ func (o *finetuneFlags) resolve(from string) (file string, text []byte, sets []s
 		}
 		sets = append([]string{"finetune.from=" + from}, sets...)
 	}
+	if kept != nil && kept.Task.Spec.Words != nil && o.task == "" { // what is done to pictures
+		sets = append([]string{"objective.flip=false", "objective.shift=0"}, sets...)
+	}
 	sets = append(otherSets, sets...)
 	f, err := job.Parse(file, text, sets)
 	if err != nil && f == nil {

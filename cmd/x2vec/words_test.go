@@ -124,6 +124,35 @@ duration = "60 epochs"
 	expect(t, 0, []string{"rows of 32 values"}, "embed", run, "--data", text, "-o", filepath.Join(dir, "other.npy"))
 	expect(t, 0, nil, "neighbors", run, "cat")
 
+	// Labelled texts: rows in their order, checked, and learned from there.
+	table := filepath.Join(dir, "who.tsv")
+	if err := os.WriteFile(table, []byte("label\ttext\n"+strings.Repeat("animal\tthe cat sat here\nthing\tred car drove off\nanimal\ta cat here\n", 30)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, 0, []string{"90 rows of 32 values"}, "embed", run, "--data", table, "-o", filepath.Join(dir, "rows.csv"))
+	rows, err := os.ReadFile(filepath.Join(dir, "rows.csv"))
+	if err != nil || !strings.Contains(string(rows), "\n0,"+table+":2,0,") || !strings.Contains(string(rows), "\n1,"+table+":3,1,") {
+		t.Errorf("rows of labelled texts begin with %.200s, %v", rows, err)
+	}
+	expect(t, 0, []string{"60  animal", "30  thing", "duplicates     87"}, "data", "check", table, "--min-count", "1")
+	tuned := filepath.Join(dir, "tuned")
+	expect(t, 0, nil, "finetune", run, "--data", table, "--out", tuned, "--set", "train.duration=4 epochs", "--set", "schedule.warmup=0", "--set", "train.batch=16")
+	if status, out, _ := inProcess("finetune", run, "--data", table, "--print-config"); status != 0 || !strings.Contains(out, "length = 15") || !strings.Contains(out, "unknown = true") {
+		t.Errorf("what is finetuned has other words: %d, %s", status, out)
+	}
+	page, err = os.ReadFile(filepath.Join(tuned, "report.html"))
+	if err != nil || !strings.Contains(string(page), "ccuracy") {
+		t.Errorf("the report says nothing of the accuracy: %v", err)
+	}
+	// It goes on with its own words when the run it came from is gone.
+	if err := os.Rename(run, run+"-gone"); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, 0, nil, "resume", tuned, "--set", "train.duration=5 epochs")
+	expect(t, 0, []string{"90 rows of 32 values"}, "embed", tuned, "--data", table, "-o", filepath.Join(dir, "tuned.npy"))
+	expect(t, 0, []string{"rows of 32 values"}, "embed", tuned, "--split", "test", "-o", filepath.Join(dir, "test.npy"))
+	run += "-gone"
+
 	// The same with tokens that are learnt from the text.
 	tokens := filepath.Join(dir, "tokenizer.json")
 	expect(t, 0, []string{"275 tokens"}, "data", "tokenizer", text, "-o", tokens, "--size", "275")
@@ -148,6 +177,8 @@ func TestWordsAndPictures(t *testing.T) {
 	for want, sections := range map[string]string{
 		`encoder.type: is "mlp", which encodes numbers, but the examples of builtin-text (King James Version) are words; want "embedding" or "transformer"`: "[data]\nsource = \"builtin-text\"\n",
 		"objective.type: an autoencoder needs an encoder that can be turned round":                                                                          "[data]\nsource = \"builtin-text\"\n[encoder]\ntype = \"embedding\"\n[train]\nbatch = 2\n",
+		`train.mode: is hogwild, but the optimizer must keep nothing between steps`:                                                                         "[train]\nmode = \"hogwild\"\n",
+		`train.mode: is "wild", want one of deterministic, hogwild`:                                                                                         "[train]\nmode = \"wild\"\n",
 		"skipgram learns from text, and an example of builtin has shape [1 28 28]":                                                                          "[objective]\ntype = \"skipgram\"\n",
 	} {
 		status, _, stderr := inProcess("train", writeJob(t, sections), "--out", t.TempDir()+"/run")

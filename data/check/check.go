@@ -80,6 +80,12 @@ type Pair struct {
 	Equals int `json:"equals"`
 }
 
+func (x *Indices) add(index int) {
+	if x.Count++; x.Count <= named {
+		x.First = append(x.First, index)
+	}
+}
+
 func (p *Pairs) add(index, equals int) {
 	if p.Count++; p.Count <= named {
 		p.First = append(p.First, Pair{index, equals})

@@ -148,7 +148,8 @@ func checkExamples(t *testing.T, src data.Source) {
 }
 
 func same(a, b *data.Example) bool {
-	return a.Label == b.Label && bytes.Equal(a.Pixels, b.Pixels) && slices.Equal(a.Tokens, b.Tokens) && slices.Equal(a.Factors, b.Factors) && slices.Equal(a.Caption, b.Caption)
+	return a.Label == b.Label && bytes.Equal(a.Pixels, b.Pixels) && slices.Equal(a.Tokens, b.Tokens) &&
+		slices.Equal(a.Factors, b.Factors) && slices.Equal(a.Caption, b.Caption)
 }
 
 func checkConcurrent(t *testing.T, src data.Source) {

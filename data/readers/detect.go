@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"x2vec/data/text"
 )
 
 // Found is what Detect makes of a folder.
@@ -38,8 +40,11 @@ func Detect(path string) ([]Found, error) {
 		}
 	}
 	if !info.IsDir() {
+		if text.IsTable(path) {
+			add("a table of texts", Options{Name: "lines"})
+		}
 		if len(found) == 0 {
-			return nil, fmt.Errorf("%s: is a file, want a folder or an archive of CIFAR", path)
+			return nil, fmt.Errorf("%s: is a file, want a folder, an archive of CIFAR, or a csv or tsv of texts", path)
 		}
 		return found, nil
 	}
@@ -56,13 +61,15 @@ func Detect(path string) ([]Found, error) {
 	if len(found) > 0 {
 		return found, nil
 	}
-	pictures, others := 0, []string{}
+	pictures, tables, others := 0, 0, []string{}
 	err = filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if isPicture(e.Name()) && !e.IsDir() {
 			pictures++
+		} else if text.IsTable(e.Name()) && filepath.Dir(p) == path {
+			tables++
 		} else if !e.IsDir() && len(others) < 5 {
 			others = append(others, e.Name())
 		}
@@ -73,6 +80,10 @@ func Detect(path string) ([]Found, error) {
 	}
 	if pictures > 0 {
 		add(fmt.Sprintf("a folder of %d pictures", pictures), Options{Name: "folder"})
+		return found, nil
+	}
+	if tables > 0 {
+		add(fmt.Sprintf("%d tables of texts", tables), Options{Name: "lines"})
 		return found, nil
 	}
 	if len(others) == 0 {

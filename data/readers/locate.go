@@ -41,7 +41,7 @@ var fetched = []string{"mnist", "fashion-mnist", "kmnist", "emnist", "cifar10", 
 
 // locate finds the folder, or the archive, that holds the files of o.
 func locate(o Options) (string, error) {
-	if o.Name == "text" {
+	if o.Name == "text" || o.Name == "lines" {
 		if o.Path == "" {
 			return "", absent("path: is empty, want a text, or a folder of texts")
 		}

@@ -37,7 +37,7 @@ type Options struct {
 
 	Resize    transforms.Fit // where Size changes the shape: crop (default) or stretch
 	OnDamaged string         // folder: refuse (default), skip, or keep (an error when it is read)
-	TestShare float64        // folder without split subfolders: the part that is test, 0 = 0.1; text: the end that is test, 0 = none
+	TestShare float64        // folder without split subfolders: the part that is test, 0 = 0.1; text: the end that is test, lines: the part, 0 = none
 
 	Labels  string    // folder: file of labels, in it or by its path, in place of folders of classes
 	Classes []string  // the classes to keep, in this order; empty = all
@@ -56,6 +56,9 @@ type Options struct {
 	MaxWords  int    // text: the most frequent words to keep; 0 = all
 	Unknown   bool   // text: words that are not kept stand as [UNK], and are not left out
 	Length    int    // text: words of an example; 0 = 256
+	// TextColumn and LabelColumn name columns of a csv or tsv for lines, or number them;
+	// empty = those of usual names.
+	TextColumn, LabelColumn string
 	// Vocabulary is that of the run which a text or captions are for, in place of one
 	// that is counted.
 	Vocabulary *data.Vocabulary
@@ -96,6 +99,7 @@ func openers() []opener {
 		{"cifar100", true, "CIFAR-100, binary version, 50,000 + 10,000 of 32x32 colour", openCIFAR},
 		{"builtin-text", false, "600,000 words of the King James Version, within the program (public domain)", openText},
 		{"text", true, "any text: a file, plain or packed (gz, bz2, zst), or a folder of them", openText},
+		{"lines", true, "short texts, with labels or without: the lines of a file, or the rows of a csv or tsv", openLines},
 		{"folder", true, "a folder of images (png, jpeg, gif, webp, bmp), flat or one folder a class", openFolder},
 		{"frames", true, "recordings as folders of frames (pictures by the order of their names), one folder each", openFrames},
 	}
@@ -172,12 +176,12 @@ func (o Options) Check() error {
 	if !slices.Contains([]string{"refuse", "skip", "keep"}, o.OnDamaged) {
 		faults.add("damaged: is %q, want \"refuse\" (stop and name the file), \"skip\" (name it and go on) or \"keep\" (an error when it is read)", o.OnDamaged)
 	}
-	if isText := slices.Contains(texts, o.Name); isText && !(o.TestShare >= 0 && o.TestShare < 1) {
+	if isText := slices.Contains(texts, o.Name) || o.Name == "lines"; isText && !(o.TestShare >= 0 && o.TestShare < 1) {
 		faults.add("test share: is %g, want 0 (none) or more, and less than 1", o.TestShare)
 	} else if !isText && !(o.TestShare > 0 && o.TestShare < 1) {
 		faults.add("test share: is %g, want more than 0 and less than 1", o.TestShare)
 	}
-	if slices.Contains(texts, o.Name) {
+	if slices.Contains(texts, o.Name) || o.Name == "lines" {
 		if err := o.textOptions().Check(); err != nil {
 			faults = append(faults, err)
 		}
@@ -221,7 +225,7 @@ func (o Options) withDefaults() Options {
 	if o.Objects == 0 {
 		o.Objects = defaultObjects
 	}
-	if o.TestShare == 0 && !slices.Contains(texts, o.Name) {
+	if o.TestShare == 0 && !slices.Contains(texts, o.Name) && o.Name != "lines" {
 		o.TestShare = 0.1
 	}
 	return o
@@ -277,6 +281,9 @@ func (o Options) find() (k opener, where string, err error) {
 // those of Open; a text is read once for both.
 func OpenSplits(o, forTest Options) (train, test data.Source, trainErr, testErr error) {
 	o, forTest = o.withDefaults(), forTest.withDefaults()
+	if o.Name == "lines" && o.Check() == nil {
+		return openLinesOnce(o, forTest)
+	}
 	if !slices.Contains(texts, o.Name) || o.TestShare == 0 || o.Check() != nil {
 		whole := o
 		if o.Unseen { // what is left out is not drawn

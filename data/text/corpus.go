@@ -231,6 +231,13 @@ func (b *builder) useTokens(t *tokenizer.Tokenizer) {
 	}
 	if b.o.Words == nil {
 		b.counts = make([]int64, len(b.token))
+	} else if b.o.Words.Inside == nil {
+		v := *b.o.Words
+		v.Inside = make([]bool, v.Len())
+		for i, w := range v.Words {
+			v.Inside[i] = t.Inside(w)
+		}
+		b.o.Words = &v
 	}
 	b.split = &pieces{emit: func(piece string) {
 		t.Split(piece, func(id int32) {
@@ -332,13 +339,9 @@ func (b *builder) prune() {
 func (b *builder) finish(name string) (*Corpus, error) {
 	words := b.o.Words
 	if words == nil {
-		if b.seen == 0 {
-			return nil, errors.New("holds no words")
-		}
-		words = b.vocabulary()
-		if words.Len() < 2 {
-			return nil, fmt.Errorf("of its %d words, %d different ones occur %d times or more; want at least 2; a lower min_count may help",
-				b.seen, words.Len(), b.o.MinCount)
+		var err error
+		if words, err = b.counted(); err != nil {
+			return nil, err
 		}
 		unknown, ok := words.Find(data.UnknownWord)
 		if !ok {
@@ -365,6 +368,19 @@ func (b *builder) finish(name string) (*Corpus, error) {
 		spec:  data.Spec{Name: name, Split: "train", Shape: []int{b.o.Length}, Words: words},
 		store: b.store, to: b.store.n, length: b.o.Length, seen: b.seen,
 	}, b.store.flush()
+}
+
+// counted is the vocabulary, or says why there is none.
+func (b *builder) counted() (*data.Vocabulary, error) {
+	if b.seen == 0 {
+		return nil, errors.New("holds no words")
+	}
+	words := b.vocabulary()
+	if words.Len() < 2 {
+		return nil, fmt.Errorf("of its %d words, %d different ones occur %d times or more; want at least 2; a lower min_count may help",
+			b.seen, words.Len(), b.o.MinCount)
+	}
+	return words, nil
 }
 
 // vocabulary holds the words that are frequent enough.

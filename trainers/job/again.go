@@ -23,6 +23,9 @@ func Again(ctx context.Context, folder string, log logrus.FieldLogger) (from, to
 	if err != nil {
 		return 0, 0, err
 	}
+	if f.Train.Mode == hogwild {
+		return 0, 0, fmt.Errorf("%s: was trained with train.mode hogwild, in which no run gives the same bytes twice", folder)
+	}
 	store, err := checkpoints.Open(filepath.Join(folder, trainers.CheckpointsDir))
 	if err != nil {
 		return 0, 0, err
@@ -51,6 +54,9 @@ func Again(ctx context.Context, folder string, log logrus.FieldLogger) (from, to
 	scaling := &z
 	if earlier == nil && (f.Finetune.From != "" || f.Data.Codes != "") {
 		scaling = nil // it begins with the weights of the other run
+	}
+	if err := f.useWords(folder); err != nil {
+		return 0, 0, err
 	}
 	config, err := f.Assemble(scaling, func(text string) { log.Warn(text) })
 	if err != nil {

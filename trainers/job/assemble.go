@@ -21,6 +21,11 @@ import (
 // measured as the file asks, or taken from the encoder that the run goes on from. warn is told what is accepted but should be known.
 func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainers.Config, error) {
 	var c trainers.Config
+	if f.Data.vocabulary == nil {
+		if err := f.useWords(""); err != nil {
+			return c, err
+		}
+	}
 	train, test, err, missing := readers.OpenSplits(f.Data.options("train", warn), f.Data.options("test", warn))
 	if err != nil {
 		return c, err
@@ -114,7 +119,7 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 	return trainers.Config{
 		Task: task, Objective: f.Objective, Train: train, Test: test, Finetune: finetune,
 		Optimizer: f.Optimizer, Schedule: s.Schedule, Steps: s.Schedule.Total,
-		Workers: f.Train.Workers, Prefetch: f.Train.Prefetch,
+		Workers: f.Train.Workers, Prefetch: f.Train.Prefetch, Hogwild: f.Train.Mode == hogwild,
 		LogEvery: steps(f.Log.Every), EvalEvery: steps(f.Eval.Every), EvalCodes: f.Eval.Codes,
 		EarlyStop: f.Train.EarlyStop, MinDelta: f.Train.MinDelta,
 		CheckpointEvery: steps(f.Check.Every), Keep: f.Check.Keep, Milestones: steps(f.Check.Milestones),

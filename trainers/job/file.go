@@ -18,6 +18,7 @@ import (
 	"x2vec/data/transforms"
 	"x2vec/graph/nets"
 	"x2vec/objectives"
+	"x2vec/trainers"
 	"x2vec/trainers/optim"
 )
 
@@ -85,6 +86,11 @@ type Data struct {
 	Tokenizer string `toml:"tokenizer"` // text: a tokenizer.json, for its tokens in place of words
 	Unknown   bool   `toml:"unknown"`   // text: words that are not kept stand as [UNK], and are not left out
 	Length    int    `toml:"length"`    // text: words of an example
+
+	TextColumn  string `toml:"text_column"`  // lines: name or number of a column; empty: a usual name
+	LabelColumn string `toml:"label_column"` // lines
+
+	vocabulary *data.Vocabulary // in place of one that is counted; nil = counted
 }
 
 // normalizations are the ways in which bytes become numbers: byte/255; minus ½;
@@ -105,6 +111,9 @@ func dataKeys(name string) []string {
 			return slices.Contains([]string{"normalize", "size", "classes", "per_class", "share", "label_seed", "unseen", "codes"}, k)
 		})
 		keys = append(keys, "words", "tokenizer", "min_count", "max_words", "unknown", "length", "test_share")
+	case "lines":
+		keys = slices.DeleteFunc(keys, func(k string) bool { return slices.Contains([]string{"normalize", "size", "codes"}, k) })
+		keys = append(keys, "words", "tokenizer", "min_count", "max_words", "unknown", "length", "test_share", "text_column", "label_column")
 	case "emnist":
 		keys = append(keys, "variant", "as_stored")
 	case "cifar100":
@@ -147,7 +156,8 @@ func (d Data) options(split string, warn func(string)) readers.Options {
 		Resize: transforms.Fit(d.Resize), OnDamaged: d.Damaged, TestShare: d.TestShare,
 		Labels: d.Labels, Classes: d.Classes, Part: data.Part{PerClass: d.PerClass, Share: d.Share, Seed: d.LabelSeed}, Unseen: d.Unseen,
 		Captions: d.Captions,
-		Words:    d.Words, MinCount: d.MinCount, MaxWords: d.MaxWords, Unknown: d.Unknown, Tokenizer: d.Tokenizer, Length: d.Length, Warn: warn}
+		Words:    d.Words, MinCount: d.MinCount, MaxWords: d.MaxWords, Unknown: d.Unknown, Tokenizer: d.Tokenizer, Length: d.Length,
+		TextColumn: d.TextColumn, LabelColumn: d.LabelColumn, Vocabulary: d.vocabulary, Warn: warn}
 	if split == "test" {
 		o.Limit, o.Count = d.TestLimit, 0
 	}
@@ -211,7 +221,14 @@ type Train struct {
 	Prefetch  int      `toml:"prefetch"`   // batches prepared ahead; 0 = 2
 	EarlyStop int      `toml:"early_stop"` // evaluations without a lower test loss before training ends; 0 = never
 	MinDelta  float64  `toml:"min_delta"`  // by how much the test loss must fall to count as lower
+	Mode      string   `toml:"mode"`       // one of modes
 }
+
+// modes are the ways to train: the same bytes whatever the number of threads, or
+// threads that do not wait for each other.
+var modes = []string{"deterministic", hogwild}
+
+const hogwild = "hogwild"
 
 // Finetune is the section [finetune]: training that goes on from an encoder that is
 // there already, or in which a part moves slower than the rest.
@@ -282,7 +299,7 @@ func defaults(name string) *File {
 	f := &File{
 		Name:     name,
 		Data:     Data{Source: "builtin", Resize: "crop", Damaged: "refuse", TestShare: 0.1, Frames: 10, Objects: 2, Normalize: "unit", Words: "words", MinCount: 5, Length: 256},
-		Train:    Train{Batch: 256, Duration: Duration{20, Epochs}},
+		Train:    Train{Batch: 256, Duration: Duration{20, Epochs}, Mode: modes[0]},
 		Finetune: noFinetune,
 		Log:      Log{Every: Duration{50, Steps}},
 		Check:    Checkpoint{Every: Duration{1, Epochs}, Keep: 2},
@@ -457,6 +474,14 @@ func (f *File) check(s *source) {
 	atLeast("train.prefetch", f.Train.Prefetch, 0)
 	atLeast("train.early_stop", f.Train.EarlyStop, 0)
 	atLeast("checkpoint.keep", f.Check.Keep, 1)
+	switch {
+	case !slices.Contains(modes, f.Train.Mode):
+		s.fault("train.mode", "is %q, want one of %s", f.Train.Mode, strings.Join(modes, ", "))
+	case f.Train.Mode == hogwild && f.Objective != nil:
+		if fault := trainers.HogwildFault(f.Objective, f.Optimizer); fault != "" {
+			s.fault("train.mode", "is hogwild, but %s", fault)
+		}
+	}
 	if f.Train.Duration.N == 0 {
 		s.fault("train.duration", "is 0, want %s", durationForms)
 	}

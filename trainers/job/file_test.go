@@ -33,7 +33,7 @@ func TestFaults(t *testing.T) {
 		{"unknown keys", "sed = 1\n[objective]\n\ntemprature = 0.5\n[train]\nlr = 0.1\n[trian]\nbatch = 3", nil, []string{
 			"job.toml:1: sed: no such key or section; did you mean seed?; a run file takes checkpoint, data, encoder, eval, finetune, log, objective, optimizer, resolved, schedule, seed, train",
 			"job.toml:4: objective.temprature: no such key; objective takes loss, mask, noise, type",
-			"job.toml:6: train.lr: no such key; did you mean optimizer.lr?; train takes batch, duration, early_stop, min_delta, prefetch, workers",
+			"job.toml:6: train.lr: no such key; did you mean optimizer.lr?; train takes batch, duration, early_stop, min_delta, mode, prefetch, workers",
 			"job.toml:7: trian: no such key or section; did you mean train?; a run file takes checkpoint, data, encoder, eval, finetune, log, objective, optimizer, resolved, schedule, seed, train",
 		}},
 		{"a key of another type of optimizer", "[optimizer]\ntype = \"sgd\"\nbetas = [0.9, 0.99]", nil, []string{
@@ -46,7 +46,7 @@ func TestFaults(t *testing.T) {
 			"job.toml:2: encoder.type: is \"mpl\", want one of " + strings.Join(nets.Names(), ", ") + "; did you mean \"mlp\"?",
 			"job.toml:5: objective.type: is \"autoencode\", want one of " + strings.Join(objectives.Names(), ", ") + "; did you mean \"autoencoder\"?",
 			"job.toml:7: optimizer.type: is 3, want one of " + strings.Join(optim.Names(), ", "),
-			"job.toml:9: data.source: is \"mnits\", want one of builtin, shapes, bouncing-shapes, bouncing-digits, planar, synthetic, mnist, fashion-mnist, kmnist, emnist, idx, cifar10, cifar100, builtin-text, text, folder, frames; did you mean \"mnist\"?",
+			"job.toml:9: data.source: is \"mnits\", want one of builtin, shapes, bouncing-shapes, bouncing-digits, planar, synthetic, mnist, fashion-mnist, kmnist, emnist, idx, cifar10, cifar100, builtin-text, text, lines, folder, frames; did you mean \"mnist\"?",
 		}},
 		{"wrong types", `seed = -1
 train = 3

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -170,6 +171,15 @@ func (k *Kept) FinetuneSets(f *File, sets []string) []string {
 	}
 	// Test examples that a run held back by chance are held back here too.
 	keys := dataKeys(f.Data.Source)
+	if k.Task.Spec.Words != nil && slices.Contains(keys, "words") {
+		was := k.File.Data
+		add("data.words", quote(was.Words))
+		add("data.unknown", fmt.Sprint(was.Unknown))
+		add("data.length", fmt.Sprint(k.Task.Spec.Size()))
+		if was.Tokenizer != "" {
+			more = append(more, "data.tokenizer="+quote(filepath.Join(k.Folder, TokenizerFile)))
+		}
+	}
 	if seed := k.File.Data.Seed; seed != f.Data.Seed {
 		add("data.seed", fmt.Sprint(seed))
 	}

@@ -2,7 +2,6 @@ package job
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"x2vec/checkpoints"
 	"x2vec/data"
 	"x2vec/data/readers"
+	"x2vec/data/text"
 	"x2vec/graph"
 	"x2vec/objectives"
 	"x2vec/trainers"
@@ -32,6 +32,9 @@ type Kept struct {
 	Classes []string
 	// Labels is a file of labels for a folder of pictures that Open opens.
 	Labels string
+	// Whole has Open draw no test examples from another list of texts than the run's:
+	// all are for training, in their order.
+	Whole bool
 }
 
 // Newest asks Keep for the newest checkpoint that is whole.
@@ -70,7 +73,7 @@ func keep(folder string, step int, freeze func(k *Kept, snap *checkpoints.Snapsh
 			return nil, fmt.Errorf("%s does not say what its examples are like: `x2vec resume %s` writes it", filepath.Join(folder, trainers.RunFile), folder)
 		}
 	}
-	if k.Task.Spec.Words, err = k.readWords(VocabularyFile); err != nil {
+	if k.Task.Spec.Words, err = readVocabulary(folder, VocabularyFile); err != nil {
 		return nil, err
 	}
 	if err := k.readCaptions(); err != nil {
@@ -100,27 +103,9 @@ func keep(folder string, step int, freeze func(k *Kept, snap *checkpoints.Snapsh
 	return k, nil
 }
 
-// readWords reads a vocabulary that the run keeps; nil where it has none.
-func (k *Kept) readWords(name string) (*data.Vocabulary, error) {
-	path := filepath.Join(k.Folder, name)
-	file, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	words, err := data.ReadVocabulary(file)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return words, nil
-}
-
 // readCaptions sets how captions are cut, of a run whose pictures had some.
 func (k *Kept) readCaptions() error {
-	words, err := k.readWords(CaptionsFile)
+	words, err := readVocabulary(k.Folder, CaptionsFile)
 	if err != nil || words == nil {
 		return err
 	}
@@ -142,6 +127,9 @@ func (k *Kept) Open(from, split string, warn func(string)) (data.Source, error) 
 	}
 	if o.Tokenizer != "" {
 		o.Tokenizer = filepath.Join(k.Folder, TokenizerFile)
+	}
+	if k.File.Finetune.From != "" && k.Task.Spec.Words != nil {
+		o.Vocabulary = k.Task.Spec.Words
 	}
 	if from != "" {
 		if err := k.redirect(&o, from); err != nil {
@@ -194,6 +182,15 @@ func (k *Kept) redirect(o *readers.Options, from string) error {
 		other.Name, other.Path, other.Variant, other.AsStored = own, named, o.Variant, o.AsStored
 	case k.Task.Spec.Words != nil:
 		other.Name, other.Path = "text", from
+		if text.HasLines(from) {
+			other.Name, other.TextColumn, other.LabelColumn = "lines", o.TextColumn, o.LabelColumn
+			switch {
+			case k.Whole:
+				other.TestShare = 0
+			case other.TestShare == 0:
+				other.TestShare = 0.1
+			}
+		}
 	default:
 		found, err := readers.Detect(from)
 		if err != nil {

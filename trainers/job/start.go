@@ -92,6 +92,9 @@ func (f *File) Begin(folder string, resume Resume, version string, log logrus.Fi
 		}
 		z := trainers.ScalingOf(snap)
 		scaling = &z
+		if err := f.useWords(folder); err != nil {
+			return nil, done, err
+		}
 	}
 	if f.folder = ""; snap != nil {
 		f.folder = folder

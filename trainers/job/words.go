@@ -37,6 +37,41 @@ func Words(folder string) (v *vectors.Vectors, unseen func(word string) []float3
 	return v, func(word string) []float32 { return objectives.UnseenWord(k.Task, k.Params, word) }, err
 }
 
+// readVocabulary reads one that the run in a folder keeps; nil where it has none.
+func readVocabulary(folder, name string) (*data.Vocabulary, error) {
+	path := filepath.Join(folder, name)
+	file, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	v, err := data.ReadVocabulary(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return v, nil
+}
+
+// useWords takes the vocabulary for the data from the run that this one goes on from,
+// or from its own folder, where it has begun, so that the other may be gone by then.
+func (f *File) useWords(own string) (err error) {
+	from := f.Finetune.From
+	if from == "" {
+		return nil
+	}
+	if own != "" {
+		from = own
+	}
+	if !isDir(from) {
+		return nil // a file of weights; or nothing, which is said where they are read
+	}
+	f.Data.vocabulary, err = readVocabulary(from, VocabularyFile)
+	return err
+}
+
 // A Filler is a masked language model that is kept by a run.
 type Filler struct {
 	*Kept
