@@ -47,7 +47,7 @@ anywhere, and then evaluated, looked into or adapted to a new task.`,
 	f.StringVar(&m.blas, "blas", "auto", "who computes matrix products: auto, own, openblas, mkl, blis, accelerate, gonum or a library's path")
 	f.StringVar(&m.logFormat, "log-format", "text", "text or json")
 	f.StringVar(&m.logLevel, "log-level", "info", "error, warn, info or debug")
-	c.AddCommand(commands()...)
+	addCommands(c)
 	checkArgs(c)
 	return c
 }
