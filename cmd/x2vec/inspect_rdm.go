@@ -21,7 +21,6 @@ import (
 type rdmFlags struct {
 	lookFlags
 	measure, stimuli, againstLayer string
-	perClass                       int
 	against                        []string
 	seed                           uint64
 }
