@@ -164,3 +164,13 @@ func TestSweepStopped(t *testing.T) {
 		same(t, name, final(t, filepath.Join(dir, name)), final(t, filepath.Join(whole, name)))
 	}
 }
+
+// The sweep over pretext tasks that the docs come with is understood as it stands.
+func TestPretextSweep(t *testing.T) {
+	out := expect(t, 0, nil, "sweep", "../../docs/pretext.toml", "--plan", "--out", t.TempDir())
+	for _, name := range []string{"untrained", "simclr", "color", "vqvae", "vit-mae"} {
+		if !strings.Contains(out, name+"-seed0") {
+			t.Errorf("no run of %s is planned:\n%s", name, out)
+		}
+	}
+}
