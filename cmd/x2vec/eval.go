@@ -120,11 +120,7 @@ type evalResult struct {
 }
 
 func (r evalResult) print(w io.Writer) error {
-	state := fmt.Sprintf("step %d", r.Step)
-	if !r.Pretrained {
-		state += ", UNTRAINED: the weights are those of the start"
-	}
-	fmt.Fprintf(w, "%s (%s), %s: %s, %s training and %s test examples\n", r.Run, state, r.Layer, r.Data,
+	fmt.Fprintf(w, "%s (%s), %s: %s, %s training and %s test examples\n", r.Run, stateOf(r.Step, r.Pretrained), r.Layer, r.Data,
 		humanize.Comma(int64(r.Train)), humanize.Comma(int64(r.Test)))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	titles := map[string]string{"encoder": "this encoder", "untrained": "same net untrained", "pca": "PCA", "pixels": "raw pixels"}

@@ -190,12 +190,17 @@ type probeResult struct {
 	*trainers.ProbeReport
 }
 
-func (r probeResult) print(w io.Writer) error {
-	state := fmt.Sprintf("step %d", r.Step)
-	if !r.Pretrained {
+// stateOf says which weights a figure is of.
+func stateOf(step int, pretrained bool) string {
+	state := fmt.Sprintf("step %d", step)
+	if !pretrained {
 		state += ", UNTRAINED: the weights are those of the start"
 	}
-	fmt.Fprintf(w, "%s (%s), %s: %s on %s, %s training labels, %s test examples\n", r.Run, state, r.Layer, r.Score, r.Data,
+	return state
+}
+
+func (r probeResult) print(w io.Writer) error {
+	fmt.Fprintf(w, "%s (%s), %s: %s on %s, %s training labels, %s test examples\n", r.Run, stateOf(r.Step, r.Pretrained), r.Layer, r.Score, r.Data,
 		humanize.Comma(int64(r.Train)), humanize.Comma(int64(r.Test)))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range r.Rows {

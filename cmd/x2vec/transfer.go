@@ -326,11 +326,7 @@ func (r transferResult) cell(method, labels string) string {
 }
 
 func (r transferResult) print(w io.Writer) error {
-	state := fmt.Sprintf("step %d", r.Step)
-	if !r.Pretrained {
-		state += ", UNTRAINED: the weights are those of the start"
-	}
-	fmt.Fprintf(w, "%s (%s): %s on %s by labels, %s test examples\n", r.Run, state, r.Score, r.Data, humanize.Comma(int64(r.Test)))
+	fmt.Fprintf(w, "%s (%s): %s on %s by labels, %s test examples\n", r.Run, stateOf(r.Step, r.Pretrained), r.Score, r.Data, humanize.Comma(int64(r.Test)))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	counts := r.counts()
 	fmt.Fprintf(t, "  labels\t%s\n", strings.Join(counts, "\t"))
