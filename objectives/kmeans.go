@@ -35,7 +35,7 @@ type KMeans struct {
 	Iterations int     `toml:"iterations"` // passes over the points for each start, at most
 	Tolerance  float64 `toml:"tolerance"`  // a start ends when the centers move by less, squared, in units of the mean variance; ≥ 0
 	Batch      int     `toml:"batch"`      // points between two moves of the centers; 0 = all of them
-	Sample     int     `toml:"sample"`     // points among which a start is drawn, at most
+	Sample     int     `toml:"sample"`     // points among which a start is drawn, at most; never fewer than centers
 	Memory     int     `toml:"memory"`     // MiB of points to hold; more are read again in each pass
 	Patches    int     `toml:"patches"`    // patch-clusters: patches to cluster, drawn by the seed
 	Whiten     float64 `toml:"whiten"`     // patch-clusters: added to the variance along each direction; > 0
@@ -110,9 +110,6 @@ func (o *KMeans) Check(t Task) error {
 		if !(o.Whiten > 0 && o.Whiten <= 1e9) {
 			bad("whiten: is %g, want more than 0", o.Whiten)
 		}
-	}
-	if top != nil && o.Sample < top.Count() {
-		bad("sample: is %d, fewer than the encoder's %d centers", o.Sample, top.Count())
 	}
 	return errors.Join(errs...)
 }

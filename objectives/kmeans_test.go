@@ -407,7 +407,6 @@ func TestKMeansCheck(t *testing.T) {
 		"restarts: is 0, want 1 to":                          {clusters, func(o *KMeans) { o.Restarts = 0 }},
 		"tolerance: is NaN, want at least 0":                 {clusters, func(o *KMeans) { o.Tolerance = math.NaN() }},
 		"objective.batch: is -1, want 0 to":                  {clusters, func(o *KMeans) { o.Batch = -1 }},
-		"sample: is 4, fewer than the encoder's 5 centers":   {clusters, func(o *KMeans) { o.Sample = 4 }},
 		"patches: is 4, fewer than the encoder's 5 centers":  {patches, func(o *KMeans) { o.Patches = 4 }},
 		"whiten: is 0, want more than 0":                     {patches, func(o *KMeans) { o.Whiten = 0 }},
 		`want encoder.type = "clusters" or "patch-clusters"`: {&nets.MLP{Code: 3}, func(*KMeans) {}},

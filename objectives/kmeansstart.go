@@ -231,10 +231,11 @@ func (s *seeding) project(r *draw.Rand) {
 func (p *points) start(o *KMeans, restart int, centers []float32) error {
 	k := len(centers) / p.d
 	r := draw.New(draw.Key(p.t.Seed, "kmeans/start", restart, 0))
-	sample := make([]int, 0, min(p.n, o.Sample)) // positions among which is drawn; nil = all
-	if p.n > o.Sample {
+	among := min(p.n, max(o.Sample, k))
+	sample := make([]int, 0, among) // positions among which is drawn
+	if p.n > among {
 		order := draw.NewPerm(r.Uint64(), p.n)
-		for i := range o.Sample {
+		for i := range among {
 			sample = append(sample, order.At(i))
 		}
 		slices.Sort(sample)
