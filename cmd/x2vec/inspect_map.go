@@ -108,11 +108,7 @@ words: skipgram, cbow, masked words.`,
 				if err != nil {
 					return err
 				}
-				space, err := eval.NewWordSpace(v, nil)
-				if err != nil {
-					return err
-				}
-				table, near, err := wordNeighbors(space, args[1:])
+				table, near, err := wordNeighbors(eval.NewWordSpace(v, nil), args[1:])
 				if err != nil {
 					return asked(err)
 				}

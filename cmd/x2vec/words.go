@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
 	"x2vec/data/vectors"
@@ -31,6 +32,9 @@ func openWords(path string) (v *vectors.Vectors, unseen func(word string) []floa
 		return job.Words(path)
 	}
 	v, err = vectors.Open(path)
+	if err == nil && v.Again > 0 {
+		logrus.Warnf("%s: %d words are there more than once, %q among them; the first of each counts", path, v.Again, v.FirstAgain)
+	}
 	return v, nil, err
 }
 
@@ -40,8 +44,7 @@ func openSpace(path string) (s *eval.WordSpace, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, v.Close()) }()
-	return eval.NewWordSpace(v, unseen)
+	return eval.NewWordSpace(v, unseen), nil
 }
 
 // asked turns an unknown word into a request that was wrong.
@@ -61,7 +64,7 @@ func neighborsCommand() *cobra.Command {
 		Long:    "List the words whose vectors are nearest to that of a word, with their cosines.\n\n" + aboutVectors,
 		Example: "  x2vec neighbors runs/words paris\n  x2vec neighbors glove.6B.100d.txt paris -n 5",
 		Args:    cobra.MinimumNArgs(2),
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) (err error) {
 			if n < 1 {
 				return badRequest(fmt.Errorf("-n: is %d, want at least 1", n))
 			}
@@ -69,6 +72,7 @@ func neighborsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer func() { err = errors.Join(err, s.Close()) }()
 			for _, word := range args[1:] {
 				near, err := s.Neighbors(word, n)
 				if err != nil {
@@ -97,7 +101,7 @@ and C themselves.
 ` + aboutVectors,
 		Example: "  x2vec analogy runs/words france paris italy",
 		Args:    cobra.ExactArgs(4),
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) (err error) {
 			if n < 1 {
 				return badRequest(fmt.Errorf("-n: is %d, want at least 1", n))
 			}
@@ -105,6 +109,7 @@ and C themselves.
 			if err != nil {
 				return err
 			}
+			defer func() { err = errors.Join(err, s.Close()) }()
 			near, err := s.Analogy(args[1], args[2], args[3], n)
 			if err != nil {
 				return asked(err)
@@ -130,11 +135,12 @@ func similarityCommand() *cobra.Command {
 		Long:    "Give the cosine of the vectors of two words.\n\n" + aboutVectors,
 		Example: "  x2vec similarity runs/words cup mug",
 		Args:    cobra.ExactArgs(3),
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) (err error) {
 			s, err := openSpace(args[0])
 			if err != nil {
 				return err
 			}
+			defer func() { err = errors.Join(err, s.Close()) }()
 			cos, err := s.Similarity(args[1], args[2])
 			if err != nil {
 				return asked(err)
@@ -165,7 +171,7 @@ of words (--pairs), with how many of the pairs are known.
 ` + aboutVectors,
 		Example: "  x2vec eval words runs/words --analogies questions-words.txt --pairs wordsim353.tsv --pairs rg65.txt",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) (err error) {
 			switch {
 			case analogies == "" && len(pairs) == 0:
 				return badRequest(errors.New("there is nothing to ask: give --analogies FILE or --pairs FILE"))
@@ -190,10 +196,15 @@ of words (--pairs), with how many of the pairs are known.
 			if err != nil {
 				return err
 			}
+			defer func() { err = errors.Join(err, s.Close()) }()
 			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', tabwriter.AlignRight)
 			if questions != nil {
 				fmt.Fprintln(w, "analogies\tright\tasked\tunknown\t \t")
-				for _, a := range s.Analogies(questions, restrict) {
+				scores, err := s.Analogies(questions, restrict)
+				if err != nil {
+					return err
+				}
+				for _, a := range scores {
 					percent := "-"
 					if a.Asked > 0 {
 						percent = fmt.Sprintf("%.2f %%", 100*a.Accuracy())

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"x2vec/data/internal/durable"
 )
@@ -20,6 +21,11 @@ import (
 type Vectors struct {
 	Words []string
 	Dim   int
+
+	// Again is how many words of a file were left out because they had been there
+	// before, FirstAgain the first of them.
+	Again      int
+	FirstAgain string
 
 	data  []float32      // (len(Words), Dim), or nil for
 	raw   []byte         // the file, in which
@@ -34,20 +40,34 @@ func New(words []string, dim int, data []float32) (*Vectors, error) {
 	if dim < 1 || len(data) != len(words)*dim {
 		return nil, fmt.Errorf("%d values for %d words with vectors of %d", len(data), len(words), dim)
 	}
-	v := &Vectors{Words: words, Dim: dim, data: data}
-	return v, v.number()
+	v := newVectors(len(words), dim)
+	for i, w := range words {
+		if first, ok := v.index[w]; ok {
+			return nil, fmt.Errorf("word %q is there twice, as number %d and %d", w, first+1, i+1)
+		}
+		v.add(w)
+	}
+	v.data = data
+	return v, nil
 }
 
-// number finds the words that are there twice.
-func (v *Vectors) number() error {
-	v.index = make(map[string]int, len(v.Words))
-	for i, w := range v.Words {
-		if first, ok := v.index[w]; ok {
-			return fmt.Errorf("word %q is there twice, as number %d and %d", w, first+1, i+1)
+// newVectors makes room for n words.
+func newVectors(n, dim int) *Vectors {
+	return &Vectors{Words: make([]string, 0, n), Dim: dim, index: make(map[string]int, n)}
+}
+
+// add takes the next word, and says whether it is one: of words that a file has twice
+// the first counts.
+func (v *Vectors) add(word string) bool {
+	if _, ok := v.index[word]; ok {
+		if v.Again++; v.Again == 1 {
+			v.FirstAgain = word
 		}
-		v.index[w] = i
+		return false
 	}
-	return nil
+	v.index[word] = len(v.Words)
+	v.Words = append(v.Words, word)
+	return true
 }
 
 // Len is the number of words.
@@ -60,12 +80,17 @@ func (v *Vectors) Find(word string) (int, bool) {
 }
 
 // Vector copies that of word i to dst, which has room for Dim values.
-func (v *Vectors) Vector(i int, dst []float32) {
-	if v.raw != nil {
-		decode(dst[:v.Dim], v.raw[v.at[i]:])
+func (v *Vectors) Vector(i int, dst []float32) { v.Rows(i, i+1, dst) }
+
+// Rows copies the vectors of words lo to hi-1 to dst, (hi-lo, Dim).
+func (v *Vectors) Rows(lo, hi int, dst []float32) {
+	if v.raw == nil {
+		copy(dst[:(hi-lo)*v.Dim], v.data[lo*v.Dim:])
 		return
 	}
-	copy(dst[:v.Dim], v.data[i*v.Dim:])
+	for i := lo; i < hi; i++ {
+		decode(dst[(i-lo)*v.Dim:(i-lo+1)*v.Dim], v.raw[v.at[i]:])
+	}
 }
 
 // Close gives the file back that the vectors are read from. They cannot be used
@@ -154,7 +179,9 @@ func isText(body []byte, dim int) bool {
 
 // parseBinary reads: a word, a space, dim values, and mostly a line's end.
 func parseBinary(body []byte, n, dim int) (*Vectors, error) {
-	v := &Vectors{Dim: dim, raw: body, Words: make([]string, 0, n), at: make([]int64, 0, n)}
+	v := newVectors(n, dim)
+	v.raw, v.at = body, make([]int64, 0, n)
+	var text spelling
 	at := 0
 	for i := range n {
 		for at < len(body) && (body[at] == '\n' || body[at] == '\r') {
@@ -169,28 +196,44 @@ func parseBinary(body []byte, n, dim int) (*Vectors, error) {
 		case end == 0:
 			return nil, fmt.Errorf("word %d of %d is empty", i+1, n)
 		}
-		v.Words = append(v.Words, strings.ToValidUTF8(string(body[at:at+end]), "\ufffd"))
+		word := text.of(body[at : at+end])
 		at += end + 1
 		if len(body)-at < 4*dim {
-			return nil, fmt.Errorf("ends within the vector of word %d of %d, %q", i+1, n, v.Words[i])
+			return nil, fmt.Errorf("ends within the vector of word %d of %d, %q", i+1, n, word)
 		}
-		v.at = append(v.at, int64(at))
+		if v.add(word) {
+			v.at = append(v.at, int64(at))
+		}
 		at += 4 * dim
 	}
 	if rest := bytes.TrimSpace(body[at:]); len(rest) > 0 {
 		return nil, fmt.Errorf("%d bytes follow its %d words", len(rest), n)
 	}
 	x := make([]float32, dim)
-	for i := range v.Words { // the first and the last tell a wrong size
-		if i > 0 && i < n-1 {
-			continue
-		}
+	for _, i := range []int{0, v.Len() - 1} { // the first and the last tell a wrong size
 		v.Vector(i, x)
 		if !finite(x) {
 			return nil, fmt.Errorf("word %d, %q: a value is not finite", i+1, v.Words[i])
 		}
 	}
-	return v, v.number()
+	return v, nil
+}
+
+// spelling makes strings of words, many of them in one piece of memory.
+type spelling struct{ room strings.Builder }
+
+// of is the word as text, what is no UTF-8 in it replaced.
+func (s *spelling) of(word []byte) string {
+	if !utf8.Valid(word) {
+		return strings.ToValidUTF8(string(word), "\ufffd")
+	}
+	if s.room.Len()+len(word) > s.room.Cap() {
+		s.room.Reset()
+		s.room.Grow(max(1<<16, len(word)))
+	}
+	from := s.room.Len()
+	s.room.Write(word)
+	return s.room.String()[from:]
 }
 
 // parseText reads lines of a word and dim numbers, n of them where that is known.
@@ -199,10 +242,12 @@ func parseText(body []byte, n, dim, first int) (*Vectors, error) {
 	if dim < 1 || dim > maxDim {
 		return nil, fmt.Errorf("line %d has %d values after its word, want 1 to %d", first, dim, maxDim)
 	}
-	v := &Vectors{Dim: dim}
+	v := newVectors(max(0, n), dim)
 	if n > 0 {
-		v.Words, v.data = make([]string, 0, n), make([]float32, 0, n*dim)
+		v.data = make([]float32, 0, n*dim)
 	}
+	var text spelling
+	read := 0 // words, those that come again included
 	for i := first; len(body) > 0; i++ {
 		line, rest, _ := bytes.Cut(body, []byte("\n"))
 		body = rest
@@ -210,7 +255,7 @@ func parseText(body []byte, n, dim, first int) (*Vectors, error) {
 		if len(line) == 0 {
 			continue
 		}
-		if n >= 0 && len(v.Words) == n {
+		if n >= 0 && read == n {
 			return nil, fmt.Errorf("line %d: the first line says %d words, and here is one more", i, n)
 		}
 		// The values from the end: a word may have spaces in it, as in some of GloVe.
@@ -231,12 +276,14 @@ func parseText(body []byte, n, dim, first int) (*Vectors, error) {
 		if len(line) == 0 || len(line) > maxWord {
 			return nil, fmt.Errorf("line %d: a word of %d bytes, want 1 to %d", i, len(line), maxWord)
 		}
-		v.Words = append(v.Words, strings.ToValidUTF8(string(line), "\ufffd"))
+		if read++; !v.add(text.of(line)) {
+			v.data = v.data[:start]
+		}
 	}
-	if n >= 0 && len(v.Words) < n {
-		return nil, fmt.Errorf("ends after %d of %d words", len(v.Words), n)
+	if n >= 0 && read < n {
+		return nil, fmt.Errorf("ends after %d of %d words", read, n)
 	}
-	return v, v.number()
+	return v, nil
 }
 
 // Write writes vectors in one of Formats. Words with spaces cannot be written in

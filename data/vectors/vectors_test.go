@@ -88,7 +88,6 @@ func TestParseRefuses(t *testing.T) {
 		"1000000000 100\na 1":            "says 1000000000 words, and 3 bytes follow",
 		"1 99999999\na 1":                "vectors of 99999999 values, want 1 to 65536",
 		"1 2\na 1 2\nb 3 4\n":            "line 3: the first line says 1 words",
-		"2 2\na 1 2\na 3 4\n":            `word "a" is there twice, as number 1 and 2`,
 		"a 1 2\nb 1 nan\n":               "line 2: value 2 of 2 is missing, not a number or not finite",
 		"a 1 2\nb 3\n":                   "line 2: value 1 of 2",
 		"2 1\na " + one + "\nb \x00\x00": `ends within the vector of word 2 of 2, "b"`,
@@ -102,6 +101,25 @@ func TestParseRefuses(t *testing.T) {
 	}
 	if _, err := Open(filepath.Join(t.TempDir(), "none")); !os.IsNotExist(err) {
 		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
+// Of a word that a file has twice, as some that are well known do, the first counts.
+func TestTwice(t *testing.T) {
+	one, two := "\x00\x00\x80\x3f", "\x00\x00\x00\x40"
+	for _, file := range []string{"3 1\na 1\nb 2\na 2\n", "3 1\na " + one + "b " + two + "a " + two, "a 1 0\nb 2 0\na 2 0\n"} {
+		v, err := Parse([]byte(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := make([]float32, 2*v.Dim)
+		v.Rows(0, 2, x)
+		if !slices.Equal(v.Words, []string{"a", "b"}) || x[0] != 1 || x[v.Dim] != 2 || v.Again != 1 || v.FirstAgain != "a" {
+			t.Errorf("%q: %q %v, %d again, the first of them %q", file, v.Words, x, v.Again, v.FirstAgain)
+		}
+	}
+	if _, err := New([]string{"a", "a"}, 1, []float32{1, 2}); err == nil || !strings.Contains(err.Error(), `word "a" is there twice, as number 1 and 2`) {
+		t.Errorf("a word twice: %v", err)
 	}
 }
 

@@ -124,8 +124,11 @@ func unit(f Features) Features {
 }
 
 // unitRow writes x scaled to length 1, or nothing where x is 0. dst may be x.
-func unitRow(dst, x []float32) {
-	if l := length(x); l > 1e-30 && l < 1e30 {
+func unitRow(dst, x []float32) { toLength(dst, x, length(x)) }
+
+// toLength is unitRow for a row whose length is known.
+func toLength(dst, x []float32, l float64) {
+	if l > 1e-30 && l < 1e30 {
 		vec.Scale(dst, x, float32(1/l))
 	} else if l > 0 { // 1/l may be beyond float32
 		for j, v := range x {

@@ -4,54 +4,143 @@ import (
 	"cmp"
 	"container/heap"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/agnivade/levenshtein"
 
 	"x2vec/data/vectors"
 	"x2vec/graph/ops/blas"
+	"x2vec/graph/ops/par"
 	"x2vec/graph/ops/vec"
 )
 
-// A WordSpace is word vectors brought to length one, so that a product of two is
-// their cosine. The words are in the order of their frequency.
+// A WordSpace compares word vectors by their cosines. The words are in the order of
+// their frequency.
+//
+// The vectors stay where they are, in a file that is mapped or in memory, and are
+// brought to length one a block at a time as they are compared: there is no second copy
+// of them. It may be used from several goroutines.
 type WordSpace struct {
-	words []string
-	d     int
-	x     []float32 // (len(words), d)
-	exact map[string]int
-	fold  map[string]int // by lower case; the first of several
+	v *vectors.Vectors
 	// unseen makes the vector of a word that is not there, or nil.
 	unseen func(word string) []float32
+
+	folded sync.Once
+	fold   map[string]int // by lower case; the first of several
+
+	measured sync.Once
+	lengths  []float64 // of the vectors
+	fault    error     // of measuring them
 }
 
-// NewWordSpace takes the vectors of v, which is not needed afterwards. A vector
-// that is zero stays so, and is near to nothing; one that is not finite is refused.
+// NewWordSpace takes the vectors of v, which belongs to it from then on. A vector
+// that is zero is near to nothing; one that is not finite is refused where it is met.
 // unseen makes the vector of another word, or gives nil; nil knows none.
-func NewWordSpace(v *vectors.Vectors, unseen func(word string) []float32) (*WordSpace, error) {
-	s := &WordSpace{unseen: unseen, words: v.Words, d: v.Dim, x: make([]float32, v.Len()*v.Dim),
-		exact: make(map[string]int, v.Len()), fold: make(map[string]int, v.Len())}
-	for i, w := range v.Words {
-		row := s.row(i)
-		v.Vector(i, row)
-		if !vec.Finite(row) {
-			return nil, fmt.Errorf("the vector of word %d, %q, is not finite", i+1, w)
-		}
-		unitRow(row, row)
-		s.exact[w] = i
-		l := strings.ToLower(w)
-		if _, there := s.fold[l]; !there {
-			s.fold[l] = i
-		}
-	}
-	return s, nil
+func NewWordSpace(v *vectors.Vectors, unseen func(word string) []float32) *WordSpace {
+	return &WordSpace{v: v, unseen: unseen}
 }
 
-func (s *WordSpace) row(i int) []float32 { return s.x[i*s.d : (i+1)*s.d] }
+// Close gives the file back that the vectors stand in, if there is one.
+func (s *WordSpace) Close() error { return s.v.Close() }
+
+// byFold gives the words by lower case.
+func (s *WordSpace) byFold() map[string]int {
+	s.folded.Do(func() {
+		s.fold = make(map[string]int, s.v.Len())
+		for i, w := range s.v.Words {
+			l := strings.ToLower(w)
+			if _, there := s.fold[l]; !there {
+				s.fold[l] = i
+			}
+		}
+	})
+	return s.fold
+}
+
+// blockValues is how many values of a table are looked at together: they stay in the
+// cache of a core.
+const blockValues = 1 << 15
+
+// rowBlocks are blocks that are not in use.
+var rowBlocks sync.Pool
+
+func takeRows(n int) []float32 {
+	if b, ok := rowBlocks.Get().(*[]float32); ok && cap(*b) >= n {
+		return (*b)[:n]
+	}
+	return make([]float32, n, max(n, blockValues))
+}
+
+func giveRows(x []float32) { rowBlocks.Put(&x) }
+
+func (s *WordSpace) blockRows() int { return max(1, blockValues/s.v.Dim) }
+
+// measure finds the lengths of all vectors, once.
+func (s *WordSpace) measure() error {
+	s.measured.Do(func() {
+		d := s.v.Dim
+		lengths := make([]float64, s.v.Len())
+		par.For(s.v.Len(), s.blockRows(), func(lo, hi int) {
+			x := takeRows((hi - lo) * d)
+			defer giveRows(x)
+			s.v.Rows(lo, hi, x)
+			for i := lo; i < hi; i++ {
+				lengths[i] = length(x[(i-lo)*d : (i-lo+1)*d])
+			}
+		})
+		for i, l := range lengths {
+			if math.IsNaN(l) || math.IsInf(l, 0) {
+				s.fault = s.notFinite(i)
+				return
+			}
+		}
+		s.lengths = lengths
+	})
+	return s.fault
+}
+
+func (s *WordSpace) notFinite(i int) error {
+	return fmt.Errorf("the vector of word %d, %q, is not finite", i+1, s.v.Words[i])
+}
+
+// units writes the vectors of words lo to hi-1, each of length one, to x (hi-lo, D).
+func (s *WordSpace) units(lo, hi int, x []float32) {
+	d := s.v.Dim
+	s.v.Rows(lo, hi, x)
+	for i := lo; i < hi; i++ {
+		row := x[(i-lo)*d : (i-lo+1)*d]
+		toLength(row, row, s.lengths[i])
+	}
+}
+
+// unit gives the vector of a word, of length one.
+func (s *WordSpace) unit(i int) ([]float32, error) {
+	x := make([]float32, s.v.Dim)
+	s.v.Rows(i, i+1, x)
+	if !vec.Finite(x) {
+		return nil, s.notFinite(i)
+	}
+	unitRow(x, x)
+	return x, nil
+}
+
+// cosines writes those of m queries of length one, q (m, D), and the first v words, to
+// cos (m, v). The vectors have been measured.
+func (s *WordSpace) cosines(q []float32, m, v int, cos []float32) {
+	d := s.v.Dim
+	par.For(v, s.blockRows(), func(lo, hi int) {
+		x := takeRows((hi - lo) * d)
+		defer giveRows(x)
+		s.units(lo, hi, x)
+		blas.Serial(false, true, m, hi-lo, d, q, d, x, d, cos[lo:], v, false) // (m, rows)
+	})
+}
 
 // Len is the number of words.
-func (s *WordSpace) Len() int { return len(s.words) }
+func (s *WordSpace) Len() int { return s.v.Len() }
 
 // A Neighbor is a word near to something.
 type Neighbor struct {
@@ -76,10 +165,10 @@ func (e *UnknownWord) Error() string {
 // Find gives the number of a word: as it is written, or else in any case of its
 // letters. The error is an *UnknownWord.
 func (s *WordSpace) Find(word string) (int, error) {
-	if i, ok := s.exact[word]; ok {
+	if i, ok := s.v.Find(word); ok {
 		return i, nil
 	}
-	if i, ok := s.fold[strings.ToLower(word)]; ok {
+	if i, ok := s.byFold()[strings.ToLower(word)]; ok {
 		return i, nil
 	}
 	return 0, &UnknownWord{word, s.suggest(word)}
@@ -102,7 +191,7 @@ func (s *WordSpace) suggest(word string) []string {
 		return nil
 	}
 	allowed := min(maxTypos, n/2) // two letters of three are another word
-	for i, w := range s.words {
+	for i, w := range s.v.Words {
 		if len(w) > 4*maxTypoWord || len(w) < len(lower)-4*maxTypos || len(w) > len(lower)+4*maxTypos {
 			continue // a letter has at most four bytes
 		}
@@ -113,17 +202,18 @@ func (s *WordSpace) suggest(word string) []string {
 	slices.SortStableFunc(list, func(a, b near) int { return cmp.Compare(a.typos, b.typos) })
 	var words []string
 	for _, c := range list[:min(len(list), suggested)] {
-		words = append(words, s.words[c.i])
+		words = append(words, s.v.Words[c.i])
 	}
 	return words
 }
 
 // vector gives that of a word, of length one, and its number, or -1 for one that is
-// made. The error is an *UnknownWord.
+// made. The error is an *UnknownWord where there is no such word.
 func (s *WordSpace) vector(word string) (x []float32, at int, err error) {
 	at, err = s.Find(word)
 	if err == nil {
-		return s.row(at), at, nil
+		x, err = s.unit(at)
+		return x, at, err
 	}
 	if s.unseen == nil {
 		return nil, 0, err
@@ -132,7 +222,7 @@ func (s *WordSpace) vector(word string) (x []float32, at int, err error) {
 	if made == nil {
 		return nil, 0, err
 	}
-	x = make([]float32, s.d)
+	x = make([]float32, s.v.Dim)
 	unitRow(x, made)
 	return x, -1, nil
 }
@@ -156,7 +246,7 @@ func (s *WordSpace) Neighbors(word string, n int) ([]Neighbor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.nearest(x, n, at), nil
+	return s.nearest(x, n, at)
 }
 
 // Analogy lists n answers to "a is to b as c is to …": the words nearest to
@@ -171,9 +261,9 @@ func (s *WordSpace) Analogy(a, b, c string, n int) ([]Neighbor, error) {
 			return nil, err
 		}
 	}
-	q := make([]float32, s.d)
+	q := make([]float32, s.v.Dim)
 	relation(q, x)
-	return s.nearest(q, n, at[:]...), nil
+	return s.nearest(q, n, at[:]...)
 }
 
 // relation writes b − a + c, of length one.
@@ -184,10 +274,13 @@ func relation(q []float32, x [3][]float32) {
 }
 
 // nearest are the n words nearest to q but for those left out, the nearest first.
-func (s *WordSpace) nearest(q []float32, n int, without ...int) []Neighbor {
-	n = max(0, min(n, len(s.words)))
-	cos := make([]float32, len(s.words))
-	blas.Gemm(false, true, len(s.words), 1, s.d, s.x, s.d, q, s.d, cos, 1, false) // (V, 1)
+func (s *WordSpace) nearest(q []float32, n int, without ...int) ([]Neighbor, error) {
+	if err := s.measure(); err != nil {
+		return nil, err
+	}
+	n = max(0, min(n, s.Len()))
+	cos := make([]float32, s.Len())
+	s.cosines(q, 1, s.Len(), cos)
 	h := &farthest{cos: cos}
 	for i := range cos {
 		if slices.Contains(without, i) {
@@ -203,9 +296,9 @@ func (s *WordSpace) nearest(q []float32, n int, without ...int) []Neighbor {
 	slices.SortFunc(h.at, func(i, j int) int { return cmp.Or(cmp.Compare(cos[j], cos[i]), cmp.Compare(i, j)) })
 	var list []Neighbor
 	for _, i := range h.at {
-		list = append(list, Neighbor{s.words[i], float64(cos[i])})
+		list = append(list, Neighbor{s.v.Words[i], float64(cos[i])})
 	}
-	return list
+	return list, nil
 }
 
 // farthest is a heap of words with the farthest on top; of equals, the rarest.

@@ -2,12 +2,16 @@ package eval
 
 import (
 	"errors"
+	"fmt"
 	"math"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"x2vec/data/vectors"
+	"x2vec/graph/ops/racetest"
 )
 
 // space holds words whose vectors are the sums of what they mean: royal, city,
@@ -32,11 +36,7 @@ func space(t *testing.T) *WordSpace {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := NewWordSpace(v, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return NewWordSpace(v, nil)
 }
 
 func TestNeighbors(t *testing.T) {
@@ -56,21 +56,62 @@ func TestNeighbors(t *testing.T) {
 	}
 }
 
+// Vectors of a file are compared where they stand: what is allocated is words, lengths
+// and cosines, and no copy of the table.
+func TestNoCopyOfAFile(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files are read there, not mapped")
+	}
+	const words, dim = 10_000, 400
+	names, values := make([]string, words), make([]float32, words*dim)
+	for i := range names {
+		names[i] = fmt.Sprint("w", i)
+		values[i*dim+i%dim], values[i*dim+(i/dim+1+i%dim)%dim] = 2, 1
+	}
+	v, err := vectors.New(names, dim, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "words.bin")
+	if err := v.Save(path, "binary"); err != nil {
+		t.Fatal(err)
+	}
+	want, err := NewWordSpace(v, nil).Neighbors("w4321", 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	mapped, err := vectors.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := NewWordSpace(mapped, nil)
+	got, err := s.Neighbors("w4321", 3)
+	runtime.ReadMemStats(&after)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("in the file %v, %v; in memory %v", got, err, want)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 4*words*dim/3 && !racetest.On { // its pools lose things
+		t.Errorf("%d bytes were allocated for a table of %d", n, 4*words*dim)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // Of a word that is not there a vector may be made, which compares like the others.
 func TestUnseenWord(t *testing.T) {
 	v, err := vectors.New([]string{"a", "b", "c"}, 2, []float32{1, 0, 0, 1, -1, 0})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := NewWordSpace(v, func(word string) []float32 {
+	s := NewWordSpace(v, func(word string) []float32 {
 		if word == "ab" {
 			return []float32{3, 4}
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	if near, err := s.Neighbors("ab", 9); err != nil || len(near) != 3 || near[0].Word != "b" || math.Abs(near[0].Cosine-0.8) > 1e-6 {
 		t.Errorf("near ab: %v, %v", near, err)
 	}
@@ -133,16 +174,16 @@ func TestAnalogies(t *testing.T) {
 		{"capital", 2, 2, 1}, {"gram-family", 1, 2, 0},
 		{"semantic", 2, 2, 1}, {"syntactic", 1, 2, 0}, {"all", 3, 4, 1},
 	}
-	if got := s.Analogies(q, 0); !slices.Equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
+	if got, err := s.Analogies(q, 0); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v, want %v", got, err, want)
 	}
 	// Of the first five words, those of the second section alone are known.
 	want = []AnalogyScore{
 		{"capital", 0, 0, 3}, {"gram-family", 1, 2, 0},
 		{"semantic", 0, 0, 3}, {"syntactic", 1, 2, 0}, {"all", 1, 2, 3},
 	}
-	if got := s.Analogies(q, 5); !slices.Equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
+	if got, err := s.Analogies(q, 5); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v, want %v", got, err, want)
 	}
 	if a := (AnalogyScore{Right: 1, Asked: 4}).Accuracy(); a != 0.25 {
 		t.Errorf("accuracy %v, want 0.25", a)
@@ -195,9 +236,15 @@ func TestWordFilesRefused(t *testing.T) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
-	v, _ := vectors.New([]string{"a"}, 1, []float32{float32(math.NaN())})
-	if _, err := NewWordSpace(v, nil); err == nil || !strings.Contains(err.Error(), `"a", is not finite`) {
-		t.Errorf("a vector that is no number: %v", err)
+	v, _ := vectors.New([]string{"a", "b"}, 1, []float32{1, float32(math.NaN())})
+	s := NewWordSpace(v, nil)
+	_, near := s.Neighbors("a", 1)
+	_, alike := s.Similarity("a", "b")
+	_, asked := s.Analogies(nil, 0)
+	for _, err := range []error{near, alike, asked} {
+		if err == nil || !strings.Contains(err.Error(), `word 2, "b", is not finite`) {
+			t.Errorf("a vector that is no number: %v", err)
+		}
 	}
 }
 

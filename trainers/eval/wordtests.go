@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"x2vec/graph/ops/blas"
 )
 
 // Bounds of a file of questions.
@@ -94,17 +92,20 @@ func (a AnalogyScore) Accuracy() float64 { return float64(a.Right) / float64(a.A
 // (3CosAdd), whatever the case of its letters. That is how gensim counts. After
 // the sections come "semantic" and "syntactic", those whose names begin with
 // "gram", and "all".
-func (s *WordSpace) Analogies(sections []QuestionSection, restrict int) []AnalogyScore {
-	v := len(s.words)
+func (s *WordSpace) Analogies(sections []QuestionSection, restrict int) ([]AnalogyScore, error) {
+	if err := s.measure(); err != nil {
+		return nil, err
+	}
+	v, d := s.Len(), s.v.Dim
 	if restrict > 0 {
 		v = min(v, restrict)
 	}
 	fold := make([]int, v) // the first word that differs from this by case alone
 	for i := range fold {
-		fold[i] = s.fold[strings.ToLower(s.words[i])]
+		fold[i] = s.byFold()[strings.ToLower(s.v.Words[i])]
 	}
 	find := func(w string) int {
-		if i, ok := s.fold[strings.ToLower(w)]; ok && i < v {
+		if i, ok := s.byFold()[strings.ToLower(w)]; ok && i < v {
 			return i
 		}
 		return -1
@@ -112,7 +113,8 @@ func (s *WordSpace) Analogies(sections []QuestionSection, restrict int) []Analog
 	sums := []AnalogyScore{{Section: "semantic"}, {Section: "syntactic"}, {Section: "all"}}
 	var scores []AnalogyScore
 	const batch = 256
-	queries, cos := make([]float32, batch*s.d), make([]float32, batch*v)
+	queries, cos := make([]float32, batch*d), make([]float32, batch*v)
+	three := [3][]float32{make([]float32, d), make([]float32, d), make([]float32, d)}
 	var asked [][4]int
 	for _, sec := range sections {
 		score := AnalogyScore{Section: sec.Name}
@@ -128,9 +130,12 @@ func (s *WordSpace) Analogies(sections []QuestionSection, restrict int) []Analog
 		score.Asked = len(asked)
 		for part := range slices.Chunk(asked, batch) {
 			for i, at := range part {
-				relation(queries[i*s.d:(i+1)*s.d], [3][]float32{s.row(at[0]), s.row(at[1]), s.row(at[2])})
+				for k, x := range three {
+					s.units(at[k], at[k]+1, x)
+				}
+				relation(queries[i*d:(i+1)*d], three)
 			}
-			blas.Gemm(false, true, len(part), v, s.d, queries, s.d, s.x, s.d, cos, v, false) // (questions, V)
+			s.cosines(queries, len(part), v, cos) // (questions, V)
 			for i, at := range part {
 				best := -1
 				row := cos[i*v : (i+1)*v]
@@ -155,7 +160,7 @@ func (s *WordSpace) Analogies(sections []QuestionSection, restrict int) []Analog
 			sums[k].Unknown += score.Unknown
 		}
 	}
-	return append(scores, sums...)
+	return append(scores, sums...), nil
 }
 
 // A RatedPair is two words and how similar people find them.
@@ -223,7 +228,7 @@ func (s *WordSpace) Similarities(pairs []RatedPair) SimilarityScore {
 // would have to be made do not count, so that figures compare.
 func (s *WordSpace) cosine(p RatedPair) (float64, error) {
 	for _, w := range []string{p.A, p.B} {
-		if _, ok := s.fold[strings.ToLower(w)]; !ok {
+		if _, ok := s.byFold()[strings.ToLower(w)]; !ok {
 			return 0, &UnknownWord{Word: w}
 		}
 	}

@@ -412,7 +412,7 @@ func fourWords(string) (*eval.WordSpace, error) {
 	if err != nil {
 		return nil, err
 	}
-	return eval.NewWordSpace(v, nil)
+	return eval.NewWordSpace(v, nil), nil
 }
 
 // What lies in a folder stands on the pages as text and runs nowhere.
