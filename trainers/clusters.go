@@ -1,7 +1,6 @@
 package trainers
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math"
@@ -112,10 +111,9 @@ func (w *clusterWalk) picture(shape []int) (objectives.Picture, error) {
 		for j, sum := range w.means[c] {
 			mean[j] = byte(math.Round(sum / float64(sizes[c])))
 		}
-		blank := bytes.Repeat([]byte{128}, w.size) // as the sheet
-		tiles = append(append(tiles, mean, blank), w.members[c]...)
+		tiles = append(append(tiles, mean, nil), w.members[c]...)
 		for range membersDrawn - len(w.members[c]) {
-			tiles = append(tiles, blank)
+			tiles = append(tiles, nil)
 		}
 	}
 	sheet, err := transforms.Sheet(tiles, shape, membersDrawn+2, max(1, 48/shape[1]))

@@ -1,7 +1,6 @@
 package trainers
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"image"
@@ -290,12 +289,11 @@ func (t *Trainer) drawNeighbours(e *Evaluation, train, test eval.Features) error
 		tiles = append(tiles, x.Pixels[last*size:][:size])
 		return src.Read(i, &x)
 	}
-	blank := bytes.Repeat([]byte{128}, size) // as the sheet
 	for q, i := range index {
 		if err := read(t.Test, i); err != nil {
 			return err
 		}
-		tiles = append(tiles, blank)
+		tiles = append(tiles, nil)
 		near, _ := found.Of(q)
 		for _, i := range near {
 			if err := read(t.Train, i); err != nil {

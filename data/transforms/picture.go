@@ -85,7 +85,8 @@ func Picture(pixels []byte, shape []int) (image.Image, error) {
 // Sheet lays pictures of one shape (C, H, W) side by side, columns to a row,
 // each pixel drawn as scale x scale (nearest neighbour) and a gap of 2 between
 // the tiles. It is where originals and reconstructions are compared: give them
-// in turns.
+// in turns. A nil picture leaves its place empty, and a column of nothing else is
+// narrow.
 func Sheet(pictures [][]byte, shape []int, columns, scale int) (*image.RGBA, error) {
 	const gap = 2
 	if len(pictures) == 0 {
@@ -94,21 +95,35 @@ func Sheet(pictures [][]byte, shape []int, columns, scale int) (*image.RGBA, err
 	if columns < 1 || scale < 1 {
 		return nil, fmt.Errorf("a sheet of %d columns at scale %d: both are at least 1", columns, scale)
 	}
+	if len(shape) != 3 {
+		return nil, fmt.Errorf("a picture has the shape (channels, height, width), not %v", shape)
+	}
 	columns = min(columns, len(pictures))
-	var sheet *image.RGBA
+	h, w := shape[1]*scale, shape[2]*scale
+	left := make([]int, columns+1) // of each column, and the end of the last
+	for j := range columns {
+		left[j+1] = left[j] + max(1, w/4) + gap
+		for i := j; i < len(pictures); i += columns {
+			if pictures[i] != nil {
+				left[j+1] = left[j] + w + gap
+				break
+			}
+		}
+	}
+	rows := (len(pictures) + columns - 1) / columns
+	sheet := image.NewRGBA(image.Rect(0, 0, gap+left[columns], gap+rows*(h+gap)))
 	for i, p := range pictures {
+		if p == nil {
+			continue
+		}
 		img, err := Picture(p, shape)
 		if err != nil {
 			return nil, fmt.Errorf("picture %d: %w", i, err)
 		}
-		h, w := shape[1]*scale, shape[2]*scale
-		if sheet == nil {
-			rows := (len(pictures) + columns - 1) / columns
-			sheet = image.NewRGBA(image.Rect(0, 0, gap+columns*(w+gap), gap+rows*(h+gap)))
-			stddraw.Draw(sheet, sheet.Rect, image.NewUniform(color.Gray{128}), image.Point{}, stddraw.Src)
-		}
-		at := image.Pt(gap+i%columns*(w+gap), gap+i/columns*(h+gap))
-		draw.NearestNeighbor.Scale(sheet, image.Rect(at.X, at.Y, at.X+w, at.Y+h), img, img.Bounds(), draw.Src, nil)
+		at := image.Pt(gap+left[i%columns], gap+i/columns*(h+gap))
+		tile := image.Rect(at.X, at.Y, at.X+w, at.Y+h)
+		stddraw.Draw(sheet, tile.Inset(-gap), image.NewUniform(color.Gray{128}), image.Point{}, stddraw.Src)
+		draw.NearestNeighbor.Scale(sheet, tile, img, img.Bounds(), draw.Src, nil)
 	}
 	return sheet, nil
 }

@@ -90,11 +90,18 @@ func TestSheet(t *testing.T) {
 		t.Fatalf("bounds %v", s.Rect)
 	}
 	for _, c := range []struct{ x, y, want int }{
-		{2, 2, 1}, {4, 4, 1}, {5, 2, 2}, {7, 7, 4}, {10, 2, 5}, {15, 7, 8}, {2, 10, 1}, {0, 0, 128}, {8, 8, 128}, {12, 12, 128},
+		{2, 2, 1}, {4, 4, 1}, {5, 2, 2}, {7, 7, 4}, {10, 2, 5}, {15, 7, 8}, {2, 10, 1}, {0, 0, 128}, {8, 8, 128}, {12, 12, 0},
 	} {
 		if got := int(s.RGBAAt(c.x, c.y).R); got != c.want {
 			t.Errorf("pixel %d, %d is %d, want %d", c.x, c.y, got, c.want)
 		}
+	}
+	gap, err := Sheet([][]byte{a, nil, b, a, nil, nil}, []int{1, 2, 2}, 3, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := image.Rect(0, 0, 2+10+4+10, 2+2*10); gap.Rect != want || gap.RGBAAt(13, 5).A != 0 || gap.RGBAAt(16, 2).R != 5 || gap.RGBAAt(20, 18).A != 0 {
+		t.Errorf("with a column of nothing: bounds %v, want %v; %v between, %v beyond, %v below", gap.Rect, want, gap.RGBAAt(13, 5), gap.RGBAAt(16, 2), gap.RGBAAt(20, 18))
 	}
 	rgb, err := Sheet([][]byte{{10, 20, 30}}, []int{3, 1, 1}, 5, 1)
 	if err != nil || rgb.RGBAAt(2, 2) != (color.RGBA{10, 20, 30, 255}) {

@@ -71,6 +71,32 @@ func (t tick) Anchor() string {
 	return "middle"
 }
 
+// apart reports whether no label of the axis below a chart touches the next, in the
+// least room that a page gives to a chart.
+func apart(ticks []tick, wide bool) bool {
+	const letter, gap = 7, 8 // pixels
+	plot := 200
+	if wide {
+		plot = 240 // on a phone
+	}
+	right := math.MinInt
+	for _, t := range ticks {
+		width := letter * len(t.Label)
+		left := t.At * plot / 1000
+		switch t.Anchor() {
+		case "middle":
+			left -= width / 2
+		case "end":
+			left -= width
+		}
+		if left < right {
+			return false
+		}
+		right = left + width + gap
+	}
+	return true
+}
+
 // newChart draws what runs have for one figure. The main chart is a wide one, and
 // logarithmic where its values fall far. ok is false where there is nothing to draw.
 func newChart(id, title, unit string, all []series, main bool) (ch chart, ok bool) {
@@ -98,9 +124,15 @@ func newChart(id, title, unit string, all []series, main bool) (ch chart, ok boo
 		}
 		return 1000 * float64(step-first) / float64(last-first)
 	}
-	for _, t := range linearTicks(float64(first), float64(last), 5) {
-		if t == math.Trunc(t) {
-			ch.X = append(ch.X, tick{int(math.Round(x(int(t)))), Number(t)})
+	for n := 5; n > 0; n-- { // as many as stand beside each other
+		ch.X = ch.X[:0]
+		for _, t := range linearTicks(float64(first), float64(last), n) {
+			if t == math.Trunc(t) {
+				ch.X = append(ch.X, tick{int(math.Round(x(int(t)))), Number(t)})
+			}
+		}
+		if apart(ch.X, main) {
+			break
 		}
 	}
 	y, ticks := scaleOf(lo, hi, ch.Log)

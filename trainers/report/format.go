@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,9 +59,12 @@ func Label(name string) string {
 	return first + " " + rest
 }
 
-// FigureValue writes the value of an evaluation: shares called accuracy as percent.
+// shares are words in the names of figures that are parts of a whole, from 0 to 1.
+var shares = []string{"accuracy", "recall", "purity", "codes in use"}
+
+// FigureValue writes the value of an evaluation: shares as percent.
 func FigureValue(name string, v float64) string {
-	if strings.Contains(name, "accuracy") && v >= 0 && v <= 1 {
+	if v >= 0 && v <= 1 && slices.ContainsFunc(shares, func(s string) bool { return strings.Contains(name, s) }) {
 		return strconv.FormatFloat(100*v, 'f', 2, 64) + " %"
 	}
 	return Number(v)

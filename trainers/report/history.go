@@ -136,6 +136,9 @@ func chartsOf(all []*run) []chart {
 			if m.field == "loss" {
 				s.dots = figurePoints(r.results, testLoss)
 			}
+			if m.field == "lr" && !slices.ContainsFunc(s.points, func(p point) bool { return p.max > 0 }) {
+				s.points = nil // solved, not trained
+			}
 			return s
 		})
 	}
@@ -253,7 +256,7 @@ func median(points []point) (float64, bool) {
 func (h history) environment() []fact {
 	for i := len(h.Events) - 1; i >= 0; i-- {
 		if e := h.Events[i]; e.Event == runlog.Start || e.Event == runlog.Resume {
-			return facts("", e.Fields)
+			return slices.DeleteFunc(facts("", e.Fields), func(f fact) bool { return f.Name == "Steps" }) // the page begins with them
 		}
 	}
 	return nil

@@ -118,7 +118,7 @@ func TestWholeRun(t *testing.T) {
 		"<h1>digits</h1>", "autoencoder · encoder mlp · data mnist",
 		`<p class="state done" id="part-state">complete</p>`, "1,000 steps, 10 epochs, 10,000 samples in 1 min 40 s",
 		"Results <small>at step 1,000</small>", "<p class=\"value\">0.125</p>", "80.00 %", "mean over 10 examples",
-		`alt="Reconstructions at step 500. Top: originals."`, `width="60" height="40"`,
+		`alt="Reconstructions at step 500. Top: originals."`, `width="180" height="120"`,
 		`<dt>CPU</dt><dd>a processor</dd>`, `<dt>Data sha256</dt><dd>abc</dd>`,
 		"the disk is nearly full", "source = &#34;mnist&#34;", "2 January 2026, 15:04",
 		`<td class="best">90.00 %<span class="mark"> best</span></td>`, `<td class="best">0.125<span`,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"slices"
 	"strings"
 
 	"x2vec/trainers/eval"
@@ -44,6 +45,11 @@ type run struct {
 	h         history
 	results   []eval.Result
 	transfers []runs.Transfer
+}
+
+// SettingsParts are the tables of the run file, which a page breaks into columns.
+func (r *run) SettingsParts() []string {
+	return slices.DeleteFunc(strings.SplitAfter(r.Settings.Text, "\n\n"), func(s string) bool { return strings.TrimSpace(s) == "" })
 }
 
 // A state says how the run stands.

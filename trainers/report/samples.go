@@ -43,6 +43,13 @@ type frame struct {
 	Shown         bool // the last one; the script shows others
 }
 
+// enlarge shows small pictures larger, every pixel as several.
+func (f *frame) enlarge() {
+	const wide, high = 1000, 700
+	times := max(1, min(wide/max(1, f.Width), high/max(1, f.Height), 3))
+	f.Width, f.Height = f.Width*times, f.Height*times
+}
+
 var sampleName = regexp.MustCompile(`^step-(\d{8,})-([A-Za-z0-9][A-Za-z0-9._-]*)\.png$`)
 
 // titles of the pictures that have a better one than their name.
@@ -112,6 +119,7 @@ func (r *run) readSamples(address func(run, file string) string, room int) (took
 			took += size
 			step, _ := strconv.Atoi(sampleName.FindStringSubmatch(path.Base(file))[1]) // it was one above
 			f.Step = Number(float64(step))
+			f.enlarge()
 			f.Alt = fmt.Sprintf("%s at step %s.", title, f.Step)
 			if c := captions[file]; c != "" {
 				f.Alt += " " + c

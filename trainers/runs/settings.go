@@ -77,7 +77,7 @@ func show(v any) string {
 func (s Settings) What() string {
 	var parts []string
 	for _, p := range []struct{ before, key string }{
-		{"", "objective.type"}, {"encoder ", "encoder.type"}, {"data ", "data.source"}, {"optimizer ", "optimizer.type"},
+		{"", "objective.type"}, {"encoder ", "encoder.type"}, {"data ", "data.source"},
 	} {
 		if v := s.Values[p.key]; v != "" {
 			parts = append(parts, p.before+v)

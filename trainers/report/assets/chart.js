@@ -158,11 +158,20 @@ const x2vec = (() => {
       }));
       this.figure.querySelector(".rules").replaceChildren(...ticks.map((v) => el("path", { class: "rule", d: "M0 " + Math.round(py(v)) + "h1000" })));
       this.figure.querySelector("svg.y").replaceChildren(...ticks.map((v) => el("text", { x: "100%", y: py(v) / 10 + "%", dy: "0.32em", "text-anchor": "end" }, number(v))));
-      const xs = linearTicks(x0, x1, view.axis === "time" ? 3 : 5).filter((v) => view.axis !== "step" || Number.isInteger(v));
-      this.figure.querySelector("svg.x").replaceChildren(...xs.map((v) => {
-        const at = px(v);
-        return el("text", { x: at / 10 + "%", y: "1em", "text-anchor": at < 30 ? "start" : at > 970 ? "end" : "middle" }, onAxis(v));
-      }));
+      const anchor = (at) => (at < 30 ? "start" : at > 970 ? "end" : "middle");
+      const wide = this.plot.clientWidth || 200;
+      let xs = [];
+      for (let n = 5; n > 0; n--) { // as many labels as stand beside each other
+        xs = linearTicks(x0, x1, n).filter((v) => view.axis !== "step" || Number.isInteger(v));
+        let right = -Infinity;
+        if (xs.every((v) => {
+          const width = 7 * onAxis(v).length, at = px(v);
+          const left = (at * wide) / 1000 - width * { start: 0, middle: 0.5, end: 1 }[anchor(at)], fits = left >= right;
+          right = left + width + 8;
+          return fits;
+        })) break;
+      }
+      this.figure.querySelector("svg.x").replaceChildren(...xs.map((v) => el("text", { x: px(v) / 10 + "%", y: "1em", "text-anchor": anchor(px(v)) }, onAxis(v))));
       this.show(this.at);
     }
 

@@ -74,8 +74,11 @@ x2vec.map = (() => {
 
     watch() {
       const c = this.canvas;
-      new ResizeObserver(() => { this.fit(); this.draw(); }).observe(c);
+      new ResizeObserver(() => { this.fit(); this.paint(); }).observe(c); // at once: a canvas of another size is empty
       const redraw = () => { this.color(); this.draw(); };
+      const printed = (paper) => () => { this.color(paper); this.paint(); };
+      addEventListener("beforeprint", printed(true));
+      addEventListener("afterprint", printed(false));
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
       new MutationObserver(redraw).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
       const at = (e) => { const b = c.getBoundingClientRect(); return [e.clientX - b.left, e.clientY - b.top]; };
@@ -136,11 +139,11 @@ x2vec.map = (() => {
       this.ratio = r;
       if (this.whole) this.center();
     }
-    color() {
-      const style = getComputedStyle(document.documentElement);
-      this.ink = style.getPropertyValue("--text").trim();
-      this.soft = style.getPropertyValue("--soft").trim();
-      const night = style.colorScheme === "dark", few = night ? dark : light;
+    // color takes the colours of the page, or those of paper.
+    color(paper) {
+      const style = getComputedStyle(document.documentElement), night = !paper && style.colorScheme === "dark", few = night ? dark : light;
+      this.ink = paper ? "#000" : style.getPropertyValue("--text").trim();
+      this.soft = paper ? "#444" : style.getPropertyValue("--soft").trim();
       this.colors = this.classes.map((_, i) => this.classes.length <= few.length ? few[i] : `hsl(${Math.round(i * 137.5) % 360} ${night ? "65% 68%" : "70% 36%"})`);
       for (const [dot, i] of this.spots || []) dot.style.backgroundColor = this.colors[i];
     }
