@@ -74,6 +74,17 @@ func named(arg string, o *readers.Options) error {
 	return nil
 }
 
+// namedTexts is named for several texts, or for that of the standard input.
+func namedTexts(c *cobra.Command, paths []string, o *readers.Options) error {
+	for _, path := range paths {
+		if _, err := os.Stat(path); path != "-" && err != nil {
+			return badRequest(err)
+		}
+	}
+	o.Name, o.Path, o.More, o.Stdin = "text", paths[0], paths[1:], c.InOrStdin()
+	return nil
+}
+
 // openSplits opens the training examples and, where there are any, the test
 // examples of a source.
 func openSplits(o readers.Options) (train, test data.Source, err error) {

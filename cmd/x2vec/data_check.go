@@ -18,7 +18,7 @@ func dataCheckCommand() *cobra.Command {
 	var o readers.Options
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "check NAME|FOLDER",
+		Use:   "check NAME|FOLDER|TEXT...",
 		Short: "look for damaged files, duplicates and leaks",
 		Long: `Read every example and tell what spoils a training: damaged and constant
 examples, exact duplicates, examples of one picture with two labels, and test
@@ -30,11 +30,16 @@ classes, duplicates and leaks.
 The exit status is 1 where something was found that spoils a training.`,
 		Example: `  x2vec data check builtin
   x2vec data check ~/photos --size 64 --json
-  x2vec data check text --path books/ --min-count 10`,
-		Args: cobra.ExactArgs(1),
+  x2vec data check books/ more.txt.bz2 --min-count 10
+  zcat dump.gz | x2vec data check -`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			out := c.OutOrStdout()
-			if err := named(args[0], &o); err != nil {
+			name := func() error { return named(args[0], &o) }
+			if len(args) > 1 || args[0] == "-" {
+				name = func() error { return namedTexts(c, args, &o) }
+			}
+			if err := name(); err != nil {
 				return err
 			}
 			if !c.Flags().Changed("damaged") {

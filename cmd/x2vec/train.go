@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"x2vec/data/readers"
 	"x2vec/trainers"
@@ -20,7 +22,7 @@ type trainFlags struct {
 	out         string
 	resume      string
 	sets        []string
-	data        string
+	data        []string
 	from        string
 	steps       int
 	printConfig bool
@@ -43,6 +45,7 @@ after the step with the state saved; once more ends at once.`,
   x2vec train ae-mlp --data ~/data/mnist
   x2vec train job.toml --out runs/a --set optimizer.lr=3e-4 --set encoder.code=64
   x2vec train ae-mlp --print-config > job.toml
+  x2vec train skipgram --data a.txt --data books/ --data c.txt.gz
   x2vec train prior --from runs/vqvae`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -63,7 +66,7 @@ after the step with the state saved; once more ends at once.`,
 	f.StringVar(&o.out, "out", "", "`folder` of the run (default runs/NAME)")
 	f.StringVar(&o.resume, "resume", string(job.Auto), "a run that is there already: auto goes on with it, never refuses, must wants one")
 	f.StringArrayVar(&o.sets, "set", nil, "override a setting, as in train.batch=128; may be given several times")
-	f.StringVar(&o.data, "data", "", "`folder` of the data, or of data sets by name")
+	f.StringArrayVar(&o.data, "data", nil, "`folder` of the data, or of data sets by name; of a text also a file, or - for the standard input; may be given several times")
 	f.StringVar(&o.from, "from", "", "`folder` of a run: train on its codes of its data, in place of the data themselves")
 	f.IntVar(&o.steps, "steps", 0, "train for so many steps, whatever the run file says")
 	f.BoolVar(&o.printConfig, "print-config", false, "print the run file with every setting, and end")
@@ -95,8 +98,8 @@ func (o *trainFlags) run(c *cobra.Command, what string) error {
 		sets = append(sets, fmt.Sprintf("train.duration=%d", o.steps))
 	}
 	f, err := job.Parse(file, text, sets)
-	if err == nil && o.data != "" {
-		if sets, err = dataSets(o.data, f, sets); err == nil {
+	if err == nil && len(o.data) > 0 {
+		if sets, err = allDataSets(o.data, f, sets); err == nil {
 			f, err = job.Parse(file, text, sets)
 		}
 	}
@@ -108,6 +111,9 @@ func (o *trainFlags) run(c *cobra.Command, what string) error {
 		fmt.Fprint(c.OutOrStdout(), f)
 		return nil
 	case o.dryRun:
+		if err := giveInput(c, f); err != nil {
+			return err
+		}
 		return faults(dryRun(c, f))
 	}
 	folder := o.out
@@ -139,6 +145,35 @@ func findJob(what string) (file string, text []byte, err error) {
 	}
 	text, err = recipe(what)
 	return what + ".toml", text, err
+}
+
+// allDataSets lays --data over the settings, which may be given several times for a text.
+func allDataSets(paths []string, f *job.File, sets []string) ([]string, error) {
+	if len(paths) == 1 && paths[0] != "-" {
+		return dataSets(paths[0], f, sets)
+	}
+	if f.Data.Source != "text" && f.Data.Source != "builtin-text" {
+		return nil, badRequest(fmt.Errorf("--data: %s, but only a text is read from several files or from the standard input; the source is %s, which takes one folder",
+			strings.Join(paths, " and "), f.Data.Source))
+	}
+	for _, path := range paths {
+		if _, err := os.Stat(path); path != "-" && err != nil {
+			return nil, badRequest(fmt.Errorf("--data: %w", err))
+		}
+	}
+	return append(sets, "data.source=text", "data.path="+job.Paths(paths).Literal()), nil
+}
+
+// giveInput lets a text be read from the standard input, where the run file asks for it.
+func giveInput(c *cobra.Command, f *job.File) error {
+	if !slices.Contains(f.Data.Path, "-") {
+		return nil
+	}
+	if in, ok := c.InOrStdin().(*os.File); ok && term.IsTerminal(int(in.Fd())) {
+		return badRequest(errors.New("data.path: the text is to come from the standard input, which is a keyboard: write  x2vec ... < text.txt"))
+	}
+	f.Data.Stdin(c.InOrStdin())
+	return nil
 }
 
 // dataSets lays --data over the settings: the folder of the source itself, a folder
@@ -182,6 +217,9 @@ func fresh(folder string) string {
 
 // train readies the run and lets it go until its end or a signal.
 func train(c *cobra.Command, w *watch, f *job.File, folder string, resume job.Resume) (err error) {
+	if err := giveInput(c, f); err != nil {
+		return err
+	}
 	console := newConsole(c)
 	ctx, stop := untilSignal(c.Context(), console)
 	defer stop()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,6 +71,57 @@ duration = "40 epochs"
 	expect(t, 1, []string{"holds no word vectors"}, "neighbors", dir, "cat")
 	expect(t, 1, []string{"job.toml: line "}, "neighbors", job, "cat")
 	expect(t, 2, []string{"no such file"}, "neighbors", filepath.Join(dir, "nowhere"), "cat")
+}
+
+// TestTexts trains on several texts at once, and on that of the standard input, which
+// has to come again when the run goes on.
+func TestTexts(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	parts := []string{strings.Repeat("the cat sat here ", 40), strings.Repeat("the dog sat there ", 40), strings.Repeat("red bus drove off ", 40)}
+	one, two := file("one.txt", parts[0]), file("two.text", parts[1])
+	file("folder/three.txt", parts[2])
+	folder := filepath.Join(dir, "folder")
+	few := []string{"--set", "train.duration=3", "--set", "data.length=16"}
+	several := filepath.Join(dir, "several")
+	expect(t, 0, nil, append([]string{"train", "skipgram", "--out", several, "--data", one, "--data", two, "--data", folder}, few...)...)
+	run, err := os.ReadFile(filepath.Join(several, "run.toml"))
+	if list := fmt.Sprintf("path = [%q, %q, %q]", one, two, folder); err != nil || !strings.Contains(string(run), list) {
+		t.Errorf("the run file has no %s: %s, %v", list, run, err)
+	}
+	expect(t, 0, nil, "resume", several, "--set", "train.duration=5")
+	expect(t, 0, []string{"words       480\n", "vocabulary  10 words"}, "data", "check", one, two, folder)
+	expect(t, 0, []string{"words       160\n"}, "data", "check", folder)
+	expect(t, 2, []string{"only a text is read from several files or from the standard input; the source is builtin"}, "train", "--data", one, "--data", two)
+	expect(t, 2, []string{"no such file"}, "train", "skipgram", "--data", one, "--data", filepath.Join(dir, "nowhere"))
+	expect(t, 2, []string{"item 1 is 3, want a path in quotes"}, "train", "skipgram", "--set", `data.source=text`, "--set", "data.path=[3]")
+	expect(t, 2, []string{"has 2 of them, but only a text may be in several files; mnist has one"}, "train", "ae-mlp", "--set", `data.path=["a", "b"]`)
+
+	piped := filepath.Join(dir, "piped")
+	said := func(want string, text string, args ...string) {
+		t.Helper()
+		c := command(args...)
+		c.Stdin = strings.NewReader(text)
+		if out, err := c.CombinedOutput(); !strings.Contains(string(out), want) {
+			t.Errorf("%v: %s, %v; want %q", args, out, err, want)
+		}
+	}
+	all := strings.Join(parts, "")
+	said("done", all, append([]string{"train", "skipgram", "--out", piped, "--data", "-"}, few...)...)
+	said("done", all, "resume", piped, "--set", "train.duration=5")
+	said("the training data are not those the run began with", parts[1], "resume", piped, "--set", "train.duration=6")
+	said("words       480\n"[:15], all, "data", "check", "-")
+	expect(t, 1, []string{"the text is to come from the standard input, which cannot be read here"}, "embed", piped, "-o", filepath.Join(dir, "x.npy"))
+	same(t, "piped", final(t, piped), final(t, several))
 }
 
 // TestMaskedWords trains a masked language model on a text in which a word tells the

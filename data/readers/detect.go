@@ -42,9 +42,11 @@ func Detect(path string) ([]Found, error) {
 	if !info.IsDir() {
 		if text.IsTable(path) {
 			add("a table of texts", Options{Name: "lines"})
+		} else if text.IsText(path) {
+			add("a text", Options{Name: "text"})
 		}
 		if len(found) == 0 {
-			return nil, fmt.Errorf("%s: is a file, want a folder, an archive of CIFAR, or a csv or tsv of texts", path)
+			return nil, fmt.Errorf("%s: is a file, want a folder, an archive of CIFAR, a text (.txt, packed or not), or a csv or tsv of texts", path)
 		}
 		return found, nil
 	}
@@ -61,7 +63,7 @@ func Detect(path string) ([]Found, error) {
 	if len(found) > 0 {
 		return found, nil
 	}
-	pictures, tables, others := 0, 0, []string{}
+	pictures, tables, plain, others := 0, 0, 0, []string{}
 	err = filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -70,6 +72,8 @@ func Detect(path string) ([]Found, error) {
 			pictures++
 		} else if text.IsTable(e.Name()) && filepath.Dir(p) == path {
 			tables++
+		} else if text.IsText(e.Name()) && !e.IsDir() {
+			plain++
 		} else if !e.IsDir() && len(others) < 5 {
 			others = append(others, e.Name())
 		}
@@ -84,6 +88,10 @@ func Detect(path string) ([]Found, error) {
 	}
 	if tables > 0 {
 		add(fmt.Sprintf("%d tables of texts", tables), Options{Name: "lines"})
+		return found, nil
+	}
+	if plain > 0 {
+		add(fmt.Sprintf("%d texts", plain), Options{Name: "text"})
 		return found, nil
 	}
 	if len(others) == 0 {

@@ -194,6 +194,7 @@ func TestDetect(t *testing.T) {
 		"cifar10":       {"data_batch_4.bin": nil},
 		"cifar100":      {"cifar-100-binary.tar.gz": nil},
 		"folder":        {"cats/a.png": nil, "notes.txt": nil},
+		"text":          {"a/one.txt": nil, "two.txt.gz": nil, "README.md": nil},
 	} {
 		found, err := Detect(write(t, files))
 		if err != nil || len(found) != 1 || found[0].Options.Name != want || found[0].What == "" {
@@ -202,7 +203,7 @@ func TestDetect(t *testing.T) {
 	}
 	for want, path := range map[string]string{
 		"is empty":             t.TempDir(),
-		"there is notes.txt":   write(t, map[string][]byte{"notes.txt": nil}),
+		"there is notes.md":    write(t, map[string][]byte{"notes.md": nil}),
 		"no such file":         filepath.Join(t.TempDir(), "x"),
 		"is a file, want a fo": filepath.Join(write(t, map[string][]byte{"a.zip": nil}), "a.zip"),
 	} {

@@ -5,6 +5,7 @@ package readers
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -16,7 +17,7 @@ import (
 // Options say which examples to open. The zero value of each is its default.
 type Options struct {
 	Name  string // one of Names(); builtin where empty
-	Path  string // file or folder; where empty, Places() are looked in
+	Path  string // file or folder; where empty, Places() are looked in; text: or - for Stdin
 	Split string // train (default) or test
 
 	Limit int    // examples, drawn by Seed; 0 = all
@@ -50,12 +51,14 @@ type Options struct {
 	// they are cut.
 	Captions string
 
-	Words     string // text: one of text.Modes; empty = words
-	Tokenizer string // text: a tokenizer.json, for tokens in place of words; empty = words
-	MinCount  int    // text: words that occur less often are left out; 0 = 5
-	MaxWords  int    // text: the most frequent words to keep; 0 = all
-	Unknown   bool   // text: words that are not kept stand as [UNK], and are not left out
-	Length    int    // text: words of an example; 0 = 256
+	Words     string    // text: one of text.Modes; empty = words
+	Tokenizer string    // text: a tokenizer.json, for tokens in place of words; empty = words
+	MinCount  int       // text: words that occur less often are left out; 0 = 5
+	MaxWords  int       // text: the most frequent words to keep; 0 = all
+	Unknown   bool      // text: words that are not kept stand as [UNK], and are not left out
+	Length    int       // text: words of an example; 0 = 256
+	More      []string  // text: files and folders that are read after Path
+	Stdin     io.Reader // text: what the path - reads; nil = refused
 	// TextColumn and LabelColumn name columns of a csv or tsv for lines, or number them;
 	// empty = those of usual names.
 	TextColumn, LabelColumn string
@@ -98,7 +101,7 @@ func openers() []opener {
 		{"cifar10", true, "CIFAR-10, binary version, 50,000 + 10,000 of 32x32 colour", openCIFAR},
 		{"cifar100", true, "CIFAR-100, binary version, 50,000 + 10,000 of 32x32 colour", openCIFAR},
 		{"builtin-text", false, "600,000 words of the King James Version, within the program (public domain)", openText},
-		{"text", true, "any text: a file, plain or packed (gz, bz2, zst), or a folder of them", openText},
+		{"text", true, "any text: files, plain or packed (gz, bz2, zst), folders of them, or - for the standard input", openText},
 		{"lines", true, "short texts, with labels or without: the lines of a file, or the rows of a csv or tsv", openLines},
 		{"folder", true, "a folder of images (png, jpeg, gif, webp, bmp), flat or one folder a class", openFolder},
 		{"frames", true, "recordings as folders of frames (pictures by the order of their names), one folder each", openFrames},
@@ -151,6 +154,9 @@ func (o Options) Check() error {
 		faults.add("share: is %g, want 0 (all) to 1", s)
 	} else if s > 0 && o.Part.PerClass > 0 {
 		faults.add("share: is %g and per_class %d; want one of them", s, o.Part.PerClass)
+	}
+	if len(o.More) > 0 && o.Name != "text" {
+		faults.add("path: has %d of them, but only a text may be in several files; %s has one", 1+len(o.More), o.Name)
 	}
 	if o.Labels != "" && o.Name != "folder" {
 		faults.add("labels: is %q, but only a folder of pictures takes a file of labels", o.Labels)

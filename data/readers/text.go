@@ -12,7 +12,7 @@ import (
 var texts = []string{"text", "builtin-text"}
 
 func (o Options) textOptions() text.Options {
-	t := text.Options{Split: o.Words, MinCount: o.MinCount, MaxWords: o.MaxWords, Unknown: o.Unknown, Words: o.Vocabulary, Length: o.Length}
+	t := text.Options{Split: o.Words, MinCount: o.MinCount, MaxWords: o.MaxWords, Unknown: o.Unknown, Words: o.Vocabulary, Length: o.Length, Stdin: o.Stdin}
 	if t.Split == "" {
 		t.Split = "words"
 	}
@@ -58,7 +58,7 @@ func readText(where string, o Options) (train, test *text.Corpus, err error) {
 	if o.Name == "builtin-text" {
 		train, err = text.Builtin(context.Background(), options)
 	} else {
-		train, err = text.Read(context.Background(), options, where)
+		train, err = text.Read(context.Background(), options, append([]string{where}, o.More...)...)
 	}
 	if err != nil || o.TestShare == 0 {
 		return train, nil, err

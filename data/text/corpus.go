@@ -36,7 +36,7 @@ type Options struct {
 	// Length is the number of words of an example; at least 1.
 	Length int
 	// Memory is how many bytes of word numbers are held in memory; beyond that they
-	// go to a file in Temp. 0 = 1 GiB.
+	// go to a file in Temp. 0 = 256 MiB, 64 million words.
 	Memory int64
 	// Temp is the folder for that file; empty = the system's.
 	Temp string
@@ -65,11 +65,11 @@ func (o Options) Check() error {
 
 const (
 	maxLength     = 1 << 20 // words of an example
-	defaultMemory = 1 << 30
+	defaultMemory = 256 << 20
 	// maxDistinct is how many different words are counted at a time. When there are
 	// more the rarest go, as in word2vec: memory is bounded, and a word of a huge
 	// text that comes once in a while may be lost.
-	maxDistinct = 30_000_000
+	maxDistinct = 10_000_000
 )
 
 // A Corpus is a text as numbers of the words of its vocabulary. Words that are not
@@ -101,6 +101,9 @@ func Read(ctx context.Context, o Options, paths ...string) (*Corpus, error) {
 	name := strings.Join(files, ", ")
 	if len(files) == 1 {
 		name, _, _ = strings.Cut(filepath.Base(files[0]), ".")
+		if files[0] == "-" {
+			name = "standard input"
+		}
 	} else if len(paths) == 1 {
 		name = filepath.Base(paths[0])
 	}

@@ -76,6 +76,11 @@ var lineEndings = []string{".tsv", ".csv", ".txt", ".text"}
 // IsTable tells by its name whether a file has columns.
 func IsTable(path string) bool { return separator(path) != 0 }
 
+// IsText tells by its name whether a file is a text, packed or not.
+func IsText(path string) bool {
+	return slices.Contains([]string{".txt", ".text"}, strings.ToLower(filepath.Ext(unpackedName(path))))
+}
+
 // HasLines tells by their names whether a path is a file, or a folder of tables: a list
 // of texts.
 func HasLines(path string) bool {
@@ -196,6 +201,7 @@ type lineReader struct {
 	o       LineOptions
 	count   *builder
 	classes map[string]int32 // by first use
+	words   []int32          // of a text
 	split   bool             // files or a column say which texts are for tests
 }
 
@@ -406,8 +412,8 @@ func (r *lineReader) add(where, text, label string, test bool, all *Lines) error
 	if err := b.split.close(); err != nil {
 		return err
 	}
-	words := b.store.mem
-	b.store.mem, b.store.n = b.store.mem[:0], 0
+	r.words = b.store.drain(r.words[:0])
+	words := r.words
 	if b.err != nil || all == nil {
 		return b.err
 	}

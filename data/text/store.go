@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 )
 
 // store is a list of numbers, in memory as long as there are few of them and then
@@ -15,23 +16,48 @@ type store struct {
 	temp   string
 	n      int64
 
-	mem  []int32
-	file *os.File // holds all but what is in mem
-	at   int64    // numbers in file
+	mem  [][]int32 // pieces, all but the last full: growing copies nothing
+	file *os.File  // holds all but what is in mem
+	at   int64     // numbers in file
+	buf  []byte    // for writing to it
 }
 
-// piece is how many numbers are written to the file at a time.
+// piece is how many numbers are held, or written to the file, at a time.
 const piece = 1 << 16
 
 func (s *store) add(v int32) error {
-	if s.file == nil && s.n >= s.memory || s.file != nil && len(s.mem) >= piece {
-		if err := s.spill(); err != nil {
-			return err
+	if last := len(s.mem) - 1; last < 0 || len(s.mem[last]) == piece {
+		if last >= 0 && (s.file != nil || s.n >= s.memory) {
+			if err := s.spill(); err != nil {
+				return err
+			}
+		} else {
+			s.mem = append(s.mem, make([]int32, 0, piece))
 		}
 	}
-	s.mem = append(s.mem, v)
+	last := len(s.mem) - 1
+	s.mem[last] = append(s.mem[last], v)
 	s.n++
 	return nil
+}
+
+// drain appends all numbers to a list, and has none afterwards. There is no file.
+func (s *store) drain(to []int32) []int32 {
+	for _, p := range s.mem {
+		to = append(to, p...)
+	}
+	s.clear()
+	s.n = 0
+	return to
+}
+
+// clear keeps one piece of the memory, which is enough from then on.
+func (s *store) clear() {
+	if len(s.mem) > 0 {
+		clear(s.mem[1:])
+		s.mem = s.mem[:1]
+		s.mem[0] = s.mem[0][:0]
+	}
 }
 
 // spill moves what is in memory to the file.
@@ -46,23 +72,22 @@ func (s *store) spill() error {
 		// system does not allow this, close removes it.
 		_ = os.Remove(f.Name())
 	}
-	buf := make([]byte, 0, 4*piece)
-	for at := 0; at < len(s.mem); at += piece {
-		part := s.mem[at:min(at+piece, len(s.mem))]
-		if err := s.write(buf, part, s.at); err != nil {
+	for _, p := range s.mem {
+		if err := s.write(p, s.at); err != nil {
 			return err
 		}
-		s.at += int64(len(part))
+		s.at += int64(len(p))
 	}
-	s.mem = append(make([]int32, 0, piece), s.mem[:0]...)
+	s.clear()
 	return nil
 }
 
-func (s *store) write(buf []byte, v []int32, at int64) error {
+func (s *store) write(v []int32, at int64) error {
+	s.buf = s.buf[:0]
 	for _, x := range v {
-		buf = binary.LittleEndian.AppendUint32(buf, uint32(x))
+		s.buf = binary.LittleEndian.AppendUint32(s.buf, uint32(x))
 	}
-	if _, err := s.file.WriteAt(buf, 4*at); err != nil {
+	if _, err := s.file.WriteAt(s.buf, 4*at); err != nil {
 		return fmt.Errorf("no room for the words of a large text: %w", err)
 	}
 	return nil
@@ -80,19 +105,26 @@ func (s *store) flush() error {
 // is negative.
 func (s *store) renumber(final []int32) error {
 	if s.file == nil {
-		to := s.mem[:0]
-		for _, v := range s.mem {
-			if f := final[v]; f >= 0 {
-				to = append(to, f)
+		kept := 0
+		for _, p := range s.mem {
+			for _, v := range p {
+				if f := final[v]; f >= 0 {
+					s.mem[kept/piece][kept%piece] = f // never beyond what was read
+					kept++
+				}
 			}
 		}
-		s.mem, s.n = to, int64(len(to))
+		used := (kept + piece - 1) / piece
+		clear(s.mem[used:])
+		if s.mem, s.n = s.mem[:used], int64(kept); used > 0 {
+			s.mem[used-1] = s.mem[used-1][:kept-(used-1)*piece]
+		}
 		return nil
 	}
 	if err := s.spill(); err != nil {
 		return err
 	}
-	in, buf := make([]int32, piece), make([]byte, 0, 4*piece)
+	in := make([]int32, piece)
 	var kept int64
 	for at := int64(0); at < s.n; {
 		n, err := s.read(in, at)
@@ -106,7 +138,7 @@ func (s *store) renumber(final []int32) error {
 				to = append(to, f)
 			}
 		}
-		if err := s.write(buf, to, kept); err != nil { // never beyond what was read
+		if err := s.write(to, kept); err != nil { // never beyond what was read
 			return err
 		}
 		kept += int64(len(to))
@@ -115,6 +147,9 @@ func (s *store) renumber(final []int32) error {
 	return nil
 }
 
+// readRoom is what the bytes of a file are read into.
+var readRoom sync.Pool
+
 // read fills into with the numbers from place at on and says how many there are.
 func (s *store) read(into []int32, at int64) (int, error) {
 	n := int(min(int64(len(into)), s.n-at))
@@ -122,9 +157,18 @@ func (s *store) read(into []int32, at int64) (int, error) {
 		return 0, nil
 	}
 	if s.file == nil {
-		return copy(into[:n], s.mem[at:]), nil
+		for got := 0; got < n; {
+			got += copy(into[got:n], s.mem[(at+int64(got))/piece][(at+int64(got))%piece:])
+		}
+		return n, nil
 	}
-	buf := make([]byte, 4*n)
+	room, _ := readRoom.Get().(*[]byte)
+	if room == nil || cap(*room) < 4*n {
+		b := make([]byte, 4*n)
+		room = &b
+	}
+	defer readRoom.Put(room)
+	buf := (*room)[:4*n]
 	if _, err := s.file.ReadAt(buf, 4*at); err != nil && err != io.EOF {
 		return 0, fmt.Errorf("reading the words of the text back: %w", err)
 	}

@@ -79,7 +79,7 @@ const maxZstdWindow = 128 << 20
 func Open(path string, stdin io.Reader) (io.ReadCloser, error) {
 	if path == "-" {
 		if stdin == nil {
-			return nil, errors.New("standard input: cannot be read here")
+			return nil, errors.New("the text is to come from the standard input, which cannot be read here: name a file with the text")
 		}
 		return unpack(path, io.NopCloser(stdin))
 	}

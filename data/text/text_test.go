@@ -7,8 +7,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -264,6 +266,53 @@ func TestGivenVocabulary(t *testing.T) {
 	}
 }
 
+// endless gives n words, and no more than it is asked for is ever there.
+type endless struct{ n, at int }
+
+func (e *endless) Read(p []byte) (n int, err error) {
+	for n+8 <= len(p) {
+		if e.at == e.n {
+			return n, io.EOF
+		}
+		w := e.at * 7919 % 1000
+		n += copy(p[n:], []byte{'w', '0', '0', '0', byte('0' + w/100), byte('0' + w/10%10), byte('0' + w%10), ' '})
+		e.at++
+	}
+	return n, nil
+}
+
+// A text that is larger than the memory it may take is read all the same, and found
+// again at any place: what it takes does not grow with it.
+func TestLargerThanMemory(t *testing.T) {
+	const n = 3_000_000 // words: 12 MB of numbers
+	o := Options{Split: "words", MinCount: 1, Length: 1000, Memory: 1 << 18, Temp: t.TempDir(), Stdin: &endless{n: n}}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	c, err := Read(context.Background(), o, "-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	v, e := c.Spec().Words, data.Example{Tokens: make([]int32, o.Length)}
+	for _, i := range []int{c.Len() - 1, 0, c.Len() / 3} {
+		if err := c.Read(i, &e); err != nil {
+			t.Fatal(err)
+		}
+		for j, w := range e.Tokens {
+			if want := fmt.Sprintf("w%06d", (i*o.Length+j)*7919%1000); v.Words[w] != want {
+				t.Fatalf("word %d of example %d is %s, want %s", j, i, v.Words[w], want)
+			}
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if c.Count() != n || c.Spec().Name != "standard input" {
+		t.Errorf("%d words of %s, want %d", c.Count(), c.Spec().Name, n)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 8<<20 {
+		t.Errorf("%d bytes were allocated for %d bytes of numbers", took, 4*n)
+	}
+}
+
 // When there are too many different words to count, the rarest go; frequent ones
 // are counted right from the beginning.
 func TestPrune(t *testing.T) {
@@ -305,7 +354,7 @@ func TestReadRefuses(t *testing.T) {
 		"endless: a word of more than 1000":      {small, []string{write(t, dir, "endless", bytes.Repeat([]byte("x"), 200_000))}},
 		"holds no file that ends in .txt":        {small, []string{empty}},
 		"no such file":                           {small, []string{filepath.Join(dir, "nowhere")}},
-		"standard input: cannot be read":         {small, []string{"-"}},
+		"standard input, which cannot be read":   {small, []string{"-"}},
 		"no text is named":                       {small, nil},
 		"min_count: is 0":                        {Options{Split: "words", Length: 1}, []string{dir}},
 		"split: is \"\"":                         {Options{MinCount: 1, Length: 1}, []string{dir}},

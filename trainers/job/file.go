@@ -4,6 +4,7 @@ package job
 
 import (
 	"cmp"
+	"io"
 	"path"
 	"path/filepath"
 	"reflect"
@@ -49,7 +50,7 @@ type File struct {
 // Data is the section [data].
 type Data struct {
 	Source    string  `toml:"source"`     // one of readers.Names
-	Path      string  `toml:"path"`       // folder of the files; empty: where `x2vec data get` puts them
+	Path      Paths   `toml:"path"`       // folder of the files; empty: where `x2vec data get` puts them; text: files too, several of them, or - for the standard input
 	Seed      uint64  `toml:"seed"`       // of limits, of made data and of a split by chance
 	Limit     int     `toml:"limit"`      // training examples, drawn by Seed; 0 = all
 	TestLimit int     `toml:"test_limit"` // test examples; 0 = all
@@ -91,6 +92,7 @@ type Data struct {
 	LabelColumn string `toml:"label_column"` // lines
 
 	vocabulary *data.Vocabulary // in place of one that is counted; nil = counted
+	stdin      io.Reader        // what the path - reads; nil = refused
 }
 
 // normalizations are the ways in which bytes become numbers: byte/255; minus ½;
@@ -146,18 +148,24 @@ func (d Data) keys() []string {
 	return keys
 }
 
+// Stdin has a text whose path is - read from r.
+func (d *Data) Stdin(r io.Reader) { d.stdin = r }
+
 // isText reports whether the examples are words.
 func (d Data) isText() bool { return d.Source == "text" || d.Source == "builtin-text" }
 
 // options are those of one split.
 func (d Data) options(split string, warn func(string)) readers.Options {
-	o := readers.Options{Name: d.Source, Path: d.Path, Split: split, Limit: d.Limit, Seed: d.Seed,
+	o := readers.Options{Name: d.Source, Path: d.Path.first(), Split: split, Limit: d.Limit, Seed: d.Seed,
 		Variant: d.Variant, AsStored: d.AsStored, Size: d.Size, Channels: d.Channels, Count: d.Count, Frames: d.Frames, Objects: d.Objects,
 		Resize: transforms.Fit(d.Resize), OnDamaged: d.Damaged, TestShare: d.TestShare,
 		Labels: d.Labels, Classes: d.Classes, Part: data.Part{PerClass: d.PerClass, Share: d.Share, Seed: d.LabelSeed}, Unseen: d.Unseen,
 		Captions: d.Captions,
 		Words:    d.Words, MinCount: d.MinCount, MaxWords: d.MaxWords, Unknown: d.Unknown, Tokenizer: d.Tokenizer, Length: d.Length,
-		TextColumn: d.TextColumn, LabelColumn: d.LabelColumn, Vocabulary: d.vocabulary, Warn: warn}
+		TextColumn: d.TextColumn, LabelColumn: d.LabelColumn, Vocabulary: d.vocabulary, Stdin: d.stdin, Warn: warn}
+	if len(d.Path) > 1 {
+		o.More = d.Path[1:]
+	}
 	if split == "test" {
 		o.Limit, o.Count = d.TestLimit, 0
 	}
