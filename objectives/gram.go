@@ -58,6 +58,17 @@ func (g *Gram) Mean() []float64 {
 	return m
 }
 
+// SecondMoment is Σ x xᵀ / N, (D, D).
+func (g *Gram) SecondMoment() *mat.SymDense {
+	c := mat.NewSymDense(g.D, nil)
+	for i := range g.D {
+		for j := i; j < g.D; j++ {
+			c.SetSym(i, j, g.products[i*g.D+j]/float64(g.N))
+		}
+	}
+	return c
+}
+
 // Covariance is Σ (x−mean)(x−mean)ᵀ / N, (D, D).
 func (g *Gram) Covariance() *mat.SymDense {
 	mean, c := g.Mean(), mat.NewSymDense(g.D, nil)

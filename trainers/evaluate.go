@@ -67,6 +67,7 @@ func (t *Trainer) means(ctx context.Context, src data.Source, visit func(s *test
 			return 0, nil, err
 		}
 		share := float64(b.N()) / float64(src.Len())
+		eval.Tell(ctx, src.Spec().Split+" loss", min(src.Len(), int(b.Step+1)*t.Task.Batch), src.Len(), "examples")
 		loss += float64(s.p.Loss()) * share
 		addMetrics(metrics, s.p, t.metrics, share)
 		if visit != nil {
@@ -230,8 +231,18 @@ func (e *Evaluation) add(figures []objectives.Figure) {
 	}
 }
 
+// maxCodes bounds the values of training codes that are held in an evaluation: 4 GiB.
+const maxCodes = 1 << 30
+
 func (t *Trainer) evaluateCodes(ctx context.Context, e *Evaluation) error {
-	train, err := Features(ctx, t.Task, t.Params, t.Train, CodeTap)
+	known := t.Train
+	if most := max(1, maxCodes/t.Task.Encoder.CodeSize(t.Task.Seen())); known.Len() > most {
+		var err error
+		if known, err = data.Subset(known, Spread(most, known.Len())); err != nil {
+			return err
+		}
+	}
+	train, err := Features(ctx, t.Task, t.Params, known, CodeTap)
 	if err != nil {
 		return err
 	}
@@ -239,7 +250,7 @@ func (t *Trainer) evaluateCodes(ctx context.Context, e *Evaluation) error {
 	if err != nil {
 		return err
 	}
-	figures, skipped, err := eval.Code(train, test)
+	figures, skipped, err := eval.Code(ctx, train, test)
 	if err != nil {
 		return err
 	}
@@ -254,7 +265,7 @@ func (t *Trainer) evaluateCodes(ctx context.Context, e *Evaluation) error {
 	if err := t.drawMap(e, test); err != nil {
 		return err
 	}
-	return t.drawNeighbours(e, train, test)
+	return t.drawNeighbours(ctx, e, known, train, test)
 }
 
 const (
@@ -263,8 +274,8 @@ const (
 )
 
 // drawNeighbours adds a picture: test examples, each followed by the training
-// examples whose codes are nearest to its own.
-func (t *Trainer) drawNeighbours(e *Evaluation, train, test eval.Features) error {
+// examples, of known, whose codes are nearest to its own.
+func (t *Trainer) drawNeighbours(ctx context.Context, e *Evaluation, known data.Source, train, test eval.Features) error {
 	shape, last := t.Task.Spec.Shape, 0
 	if t.Task.Pixels.Past > 0 { // of a clip the last frame that is seen
 		shape, last = shape[1:], t.Task.Pixels.Past-1
@@ -279,7 +290,7 @@ func (t *Trainer) drawNeighbours(e *Evaluation, train, test eval.Features) error
 	for _, i := range index {
 		queries.X = append(queries.X, test.Row(i)...)
 	}
-	found, err := eval.Nearest(queries, train, neighbourK, eval.Cosine, nil)
+	found, err := eval.NearestUntil(ctx, queries, train, neighbourK, eval.Cosine, nil)
 	if err != nil {
 		return err
 	}
@@ -296,7 +307,7 @@ func (t *Trainer) drawNeighbours(e *Evaluation, train, test eval.Features) error
 		tiles = append(tiles, nil)
 		near, _ := found.Of(q)
 		for _, i := range near {
-			if err := read(t.Train, i); err != nil {
+			if err := read(known, i); err != nil {
 				return err
 			}
 		}

@@ -47,6 +47,7 @@ func eachTap(ctx context.Context, task objectives.Task, ps *graph.Params, src da
 	var p *graph.Program
 	var feed *graph.Feed
 	have := 0 // examples that p takes
+	done := 0
 	defer func() {
 		if p != nil {
 			p.Close()
@@ -82,6 +83,8 @@ func eachTap(ctx context.Context, task objectives.Task, ps *graph.Params, src da
 		if err := visit(b, v); err != nil {
 			return err
 		}
+		done += b.N()
+		eval.Tell(ctx, "codes of "+src.Spec().Name+" "+src.Spec().Split, done, src.Len(), "examples")
 	}
 	return nil
 }

@@ -173,7 +173,7 @@ func (t *Trainer) probeHead(ctx context.Context) error {
 	}
 	scale := codes.Scale()
 	scale.Apply(codes.Features)
-	m, err := eval.Probe{Kind: target.Kind, HeldOut: heldOut, Seed: t.Task.Seed}.Fit(codes.Features, target.Width())
+	m, err := eval.Probe{Kind: target.Kind, HeldOut: heldOut, Seed: t.Task.Seed}.Fit(ctx, codes.Features, target.Width())
 	if err != nil {
 		return err
 	}

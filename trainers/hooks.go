@@ -138,7 +138,7 @@ func multiple(step, of int) bool { return of > 0 && step%of == 0 }
 // evaluate takes an evaluation and keeps it in the run's folder.
 func (r *Run) evaluate(ctx context.Context, all bool) error {
 	began := time.Now()
-	e, err := r.Evaluate(ctx, all)
+	e, err := r.Evaluate(r.telling(ctx), all)
 	if err != nil {
 		return err
 	}
@@ -184,6 +184,17 @@ func (r *Run) evaluate(ctx context.Context, all bool) error {
 	took := time.Since(began)
 	r.paused += took
 	return r.event("eval", map[string]any{"figures": figures, "seconds": took.Seconds()})
+}
+
+// telling is a context under which an evaluation passes on how far it is.
+func (r *Run) telling(ctx context.Context) context.Context {
+	var told time.Time
+	return eval.WithProgress(ctx, func(p eval.Progress) {
+		if now := time.Now(); now.Sub(told) > 100*time.Millisecond {
+			told = now
+			r.tell(Progress{Step: r.Step, Steps: r.Steps, Epoch: r.epoch(), Loss: r.Last.Loss, Evaluation: &p})
+		}
+	})
 }
 
 // warn says what should be known, in the log and in the history of the run.

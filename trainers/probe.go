@@ -189,7 +189,7 @@ func (p *prober) linear(row *ProbeRow, train, test eval.Features, seed int) erro
 	if err := p.ctx.Err(); err != nil {
 		return context.Cause(p.ctx)
 	}
-	got, err := p.probe(seed).Run(p.use(train, seed), test)
+	got, err := p.probe(seed).Run(p.ctx, p.use(train, seed), test)
 	if err != nil {
 		return err
 	}
@@ -232,7 +232,7 @@ func (p *prober) encoder(ps *graph.Params) error {
 			part := p.use(train, seed)
 			knn := p.KNN
 			knn.K = min(knn.K, part.Labelled().N())
-			acc, err := knn.Accuracy(part, test)
+			acc, err := knn.Accuracy(p.ctx, part, test)
 			if err != nil {
 				return err
 			}

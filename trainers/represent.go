@@ -182,15 +182,15 @@ func (m *represent) linear(c *Represented, train, test eval.Features) error {
 	if err := eval.Standardize(train, test); err != nil {
 		return err
 	}
-	got, err := eval.Probe{Kind: m.Target.Kind, HeldOut: heldOut}.Run(train, test)
+	got, err := eval.Probe{Kind: m.Target.Kind, HeldOut: heldOut}.Run(m.ctx, train, test)
+	if m.ctx.Err() != nil {
+		return context.Cause(m.ctx)
+	}
 	if err != nil {
 		m.skip("linear probe of "+c.Name, err)
 		return nil
 	}
 	c.Linear = &got.Score
-	if m.ctx.Err() != nil {
-		return context.Cause(m.ctx)
-	}
 	return nil
 }
 
@@ -252,21 +252,21 @@ func (m *represent) factors(c *Represented, ps *graph.Params) error {
 		return err
 	}
 	var d Disentangled
-	if d.MIG, d.MIGGaps, err = eval.MIG(train); err != nil {
-		m.skip("disentanglement of "+c.Name, err)
-		return nil
+	var dci *eval.DCI
+	if d.MIG, d.MIGGaps, err = eval.MIG(m.ctx, train); err == nil {
+		d.SAP, d.SAPGaps, err = eval.SAP(m.ctx, train, test)
 	}
-	if d.SAP, d.SAPGaps, err = eval.SAP(train, test); err != nil {
-		m.skip("disentanglement of "+c.Name, err)
-		return nil
+	if err == nil {
+		dci, err = eval.DCIOf(m.ctx, train, test)
 	}
-	dci, err := eval.DCIOf(train, test)
-	if err != nil {
+	switch {
+	case m.ctx.Err() != nil:
+		return context.Cause(m.ctx)
+	case err != nil:
 		m.skip("disentanglement of "+c.Name, err)
-		return nil
+	default:
+		d.DCI, c.Factors = *dci, &d
 	}
-	d.DCI = *dci
-	c.Factors = &d
 	return nil
 }
 

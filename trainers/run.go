@@ -12,6 +12,7 @@ import (
 
 	"x2vec/checkpoints"
 	"x2vec/objectives"
+	"x2vec/trainers/eval"
 	"x2vec/trainers/report"
 	"x2vec/trainers/runlog"
 	"x2vec/trainers/runs"
@@ -65,6 +66,9 @@ type Progress struct {
 	// Read is how many of the training examples, Examples, a method has looked at
 	// before the first step; 0 from then on.
 	Read, Examples int
+	// Evaluation is the part of an evaluation that is at work, nil while none is. It is
+	// told from whatever goroutine does the work, one call at a time.
+	Evaluation *eval.Progress
 }
 
 // NewRun puts a trainer to work in a folder, which must exist.

@@ -281,10 +281,10 @@ func (t *transfer) take(ctx context.Context, cells []int, train, test eval.Featu
 			if c.Method == ByKNN {
 				knn := t.KNN
 				knn.K = min(knn.K, part.Labelled().N())
-				c.Score, err = knn.Accuracy(part, test)
+				c.Score, err = knn.Accuracy(ctx, part, test)
 			} else {
 				var got *eval.Probed
-				if got, err = t.probe(c.Seed).Run(part, test); err == nil {
+				if got, err = t.probe(c.Seed).Run(ctx, part, test); err == nil {
 					c.Score = got.Score
 				}
 			}

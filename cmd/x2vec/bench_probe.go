@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -63,7 +64,7 @@ float32 and int64) and --save writes them into one, for other programs.`,
 			if o.save != "" {
 				return saveCodes(o.save, train, test)
 			}
-			if err := r.fit(train, test, o.repeat); err != nil {
+			if err := r.fit(c.Context(), train, test, o.repeat); err != nil {
 				return err
 			}
 			if o.json {
@@ -82,14 +83,14 @@ float32 and int64) and --save writes them into one, for other programs.`,
 	return c
 }
 
-func (r *probeBench) fit(train, test eval.Features, repeat int) error {
+func (r *probeBench) fit(ctx context.Context, train, test eval.Features, repeat int) error {
 	type time2 struct{ wall, cpu time.Duration }
 	var times []time2
 	var m *eval.LinearMap
 	for range repeat {
 		began, cpu := time.Now(), cpuTime()
 		var err error
-		if m, err = eval.LinearProbe.Fit(train); err != nil {
+		if m, err = eval.LinearProbe.Fit(ctx, train); err != nil {
 			return err
 		}
 		times = append(times, time2{time.Since(began), cpuTime() - cpu})

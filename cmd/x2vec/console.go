@@ -18,6 +18,7 @@ import (
 	"x2vec/graph/ops/par"
 	"x2vec/graph/ops/vec"
 	"x2vec/trainers"
+	"x2vec/trainers/eval"
 )
 
 // console shows a run to the person who started it: a progress bar on a terminal,
@@ -85,7 +86,11 @@ func (s *console) begin(r *trainers.Run) {
 // progress implements trainers.Run.Progress.
 func (s *console) progress(p trainers.Progress) {
 	if p.Read > 0 {
-		s.look(p)
+		s.aside(fmt.Sprintf("looking at the data before the first step: %s of %s examples", humanize.Comma(int64(p.Read)), humanize.Comma(int64(p.Examples))))
+		return
+	}
+	if p.Evaluation != nil {
+		s.evaluation(*p.Evaluation)
 		return
 	}
 	s.mu.Lock()
@@ -140,9 +145,13 @@ func (s *console) count(n int, things string) (more func(n int)) {
 	}
 }
 
-// look shows how far a method is that looks at the data before the first step.
-func (s *console) look(p trainers.Progress) {
-	text := fmt.Sprintf("looking at the data before the first step: %s of %s examples", humanize.Comma(int64(p.Read)), humanize.Comma(int64(p.Examples)))
+// evaluation shows how far an evaluation is.
+func (s *console) evaluation(p eval.Progress) {
+	s.aside(fmt.Sprintf("evaluation: %s, %s of %s %s", p.Part, humanize.Comma(int64(p.Done)), humanize.Comma(int64(p.Of)), p.Things))
+}
+
+// aside shows what is done while no step is taken.
+func (s *console) aside(text string) {
 	s.mu.Lock()
 	if s.bar != nil {
 		s.bar.Describe(text)

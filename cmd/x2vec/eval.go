@@ -149,6 +149,9 @@ func (r evalResult) print(w io.Writer) error {
 		}
 	}
 	line("effective rank", compact(func(c trainers.Represented) string {
+		if c.Compact.Of < min(c.Compact.Size, r.Test) {
+			return fmt.Sprintf("%.1f of %d (over %d examples)", c.Compact.EffectiveRank, c.Compact.Size, c.Compact.Of)
+		}
 		return fmt.Sprintf("%.1f of %d", c.Compact.EffectiveRank, c.Compact.Size)
 	}))
 	line("RankMe", compact(func(c trainers.Represented) string { return fmt.Sprintf("%.1f", c.Compact.RankMe) }))

@@ -112,7 +112,7 @@ func layersOfShapes(c *cobra.Command, run string) error {
 			return err
 		}
 		read := inspect.LayerRead{Layer: name, Width: a.D}
-		if read.Nearest, err = inspect.ReadNearest(a, b, causes); err != nil {
+		if read.Nearest, err = inspect.ReadNearest(train.ctx, a, b, causes); err != nil {
 			return err
 		}
 		near, err := inspect.FindNeighbors(b, pixels, test.index, queries, shapesNearest, eval.Euclidean)
@@ -120,7 +120,7 @@ func layersOfShapes(c *cobra.Command, run string) error {
 			return err
 		}
 		names, found = append(names, name), append(found, near)
-		if read.Probe, err = probed(a, b, causes); err != nil {
+		if read.Probe, err = probed(train.ctx, a, b, causes); err != nil {
 			return err
 		}
 		if layer != "" {
@@ -157,12 +157,12 @@ func both(train, test *look, layer string) (a, b eval.Features, err error) {
 	return a, b, errors.Join(err1, err2)
 }
 
-func probed(a, b eval.Features, causes []inspect.Cause) ([]eval.Number, error) {
+func probed(ctx context.Context, a, b eval.Features, causes []inspect.Cause) ([]eval.Number, error) {
 	a, b, err := inspect.Reduce(a, b, shapesComponents)
 	if err != nil {
 		return nil, err
 	}
-	return inspect.Read(a, b, causes, 0)
+	return inspect.Read(ctx, a, b, causes, 0)
 }
 
 // untrainedRead probes a layer of the net as it was before training.
@@ -178,7 +178,7 @@ func untrainedRead(train, test *look, layer string, ps *graph.Params, causes []i
 	if err != nil {
 		return nil, err
 	}
-	return probed(a, b, causes)
+	return probed(train.ctx, a, b, causes)
 }
 
 // causesOf are colour, shape and place of the examples.

@@ -108,8 +108,11 @@ func (e *exporter) Begin(r *trainers.Run) error {
 func (e *exporter) Progress(p trainers.Progress) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if p.Step != e.step {
+	if p.Step != e.step || p.Evaluation != nil {
 		e.moved = time.Now()
+	}
+	if p.Evaluation != nil {
+		return
 	}
 	e.step, e.steps, e.rate, e.left = p.Step, p.Steps, p.Rate, p.Left
 }

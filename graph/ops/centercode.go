@@ -88,49 +88,49 @@ func (k *CenterCode) Forward(in []Arg, out []float32) {
 	for i := range k.squares {
 		k.squares[i] = float32(vec.SumSquares(in[1].F[i*k.d : (i+1)*k.d]))
 	}
-	k.scratch.open(k.chunk * k.p * k.k)
+	k.scratch.open(min(centerRows, k.chunk*k.p) * k.k)
 	par.For(k.batch, k.chunk, k.forward)
 	k.scratch.close()
 	k.call = call{}
 }
 
-// forwardExamples codes examples lo to hi-1: one product for all of their rows.
+// centerRows is how many rows one product takes: their distances to a thousand or two
+// of centers stay in the cache until they are added up.
+const centerRows = 256
+
+// forwardExamples codes examples lo to hi-1.
 func (k *CenterCode) forwardExamples(lo, hi int) {
 	lane, z := k.scratch.take()
 	n, x := (hi-lo)*k.p, k.in[0].F[lo*k.p*k.d:hi*k.p*k.d]
-	z = z[:n*k.k]
-	blas.Serial(false, true, n, k.k, k.d, x, k.d, k.centers, k.d, z, k.k, false)
-	vec.AddBias(z, k.squares, n, k.k)
 	width := len(k.out) / k.batch
 	clear(k.out[lo*width : hi*width])
-	for i := range n {
-		row := z[i*k.k : (i+1)*k.k]
-		at := (lo+i/k.p)*width + k.region[i%k.p]*k.k
-		k.add(k.out[at:at+k.k], row, float32(vec.SumSquares(x[i*k.d:(i+1)*k.d])))
+	for at := 0; at < n; at += centerRows {
+		rows := min(centerRows, n-at)
+		blas.Serial(false, true, rows, k.k, k.d, x[at*k.d:], k.d, k.centers, k.d, z, k.k, false)
+		for i := range rows {
+			row := at + i
+			to := (lo+row/k.p)*width + k.region[row%k.p]*k.k
+			k.add(k.out[to:to+k.k], z[i*k.k:(i+1)*k.k], float32(vec.SumSquares(x[row*k.d:(row+1)*k.d])))
+		}
 	}
 	k.scratch.release(lane)
 }
 
-// add adds the code of one row to sum; z are its squared distances less |x|².
+// add adds the code of one row to sum; z are its squared distances less |x|² and less
+// those of the centers.
 func (k *CenterCode) add(sum, z []float32, square float32) {
 	if k.Form == OneHot {
+		vec.Add(z, z, k.squares)
 		vec.Scale(z, z, -1)
 		sum[largest(z)]++
 		return
 	}
-	for j, v := range z {
-		z[j] = max(v+square, 0) // rounding may leave less
-	}
-	vec.Sqrt(z, z)
+	all := vec.Distances(z, k.squares, square)
 	if k.Form == Distances {
 		vec.Add(sum, sum, z)
 		return
 	}
-	mean := float32(vec.Sum(z) / float64(k.k))
-	sum = sum[:len(z)]
-	for j, v := range z {
-		sum[j] += max(mean-v, 0)
-	}
+	vec.AddBelow(sum, z, float32(all/float64(k.k)))
 }
 
 // Backward implements Kernel; there is none.

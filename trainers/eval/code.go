@@ -1,6 +1,9 @@
 package eval
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+)
 
 // The kNN figure of a code: that of the peers it is compared with.
 const knnK = 20
@@ -30,8 +33,8 @@ func Collapsed(figures []Figure, d int) string {
 // Code takes all figures of an encoder from its codes of training and test
 // examples: kNN accuracy and linear probe where there are labels, and the spread
 // of the test codes. What cannot be taken is left out, and skipped says why, in
-// one sentence each.
-func Code(train, test Features) (figures []Figure, skipped []string, err error) {
+// one sentence each. It leaves, with the cause, when the context ends.
+func Code(ctx context.Context, train, test Features) (figures []Figure, skipped []string, err error) {
 	if err := check2(train, test); err != nil {
 		return nil, nil, err
 	}
@@ -41,13 +44,17 @@ func Code(train, test Features) (figures []Figure, skipped []string, err error) 
 	if labelled.N() > 0 && asked.N() > 0 {
 		sizes := fmt.Sprintf("%d test codes against %d training codes", asked.N(), labelled.N())
 		knn := KNN{K: min(knnK, labelled.N()), Metric: Cosine}
-		if acc, err := knn.Accuracy(labelled, asked); err != nil {
+		if acc, err := knn.Accuracy(ctx, labelled, asked); ctx.Err() != nil {
+			return nil, nil, ended(ctx)
+		} else if err != nil {
 			skip("kNN accuracy", err)
 		} else {
 			figures = append(figures, Figure{"kNN accuracy", Number(acc), "higher",
 				fmt.Sprintf("k = %d, cosine; %s", knn.K, sizes)})
 		}
-		if c, err := LinearProbe.Fit(labelled); err != nil {
+		if c, err := LinearProbe.Fit(ctx, labelled); ctx.Err() != nil {
+			return nil, nil, ended(ctx)
+		} else if err != nil {
 			skip("linear probe accuracy", err)
 		} else if acc, err := c.Accuracy(asked); err != nil {
 			skip("linear probe accuracy", err)
@@ -64,6 +71,9 @@ func Code(train, test Features) (figures []Figure, skipped []string, err error) 
 		skip("effective rank", err)
 	} else {
 		note := fmt.Sprintf("of %d", test.D)
+		if s.Of < test.N() {
+			note += fmt.Sprintf("; over %d of the test examples, so that it can be %d at most", s.Of, s.Of-1)
+		}
 		if s.Dead > 0 {
 			note += fmt.Sprintf("; %d values never change", s.Dead)
 		}

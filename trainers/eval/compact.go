@@ -20,25 +20,21 @@ type Compactness struct {
 	Explained []float64 `json:"explained_variance"`
 	Dead      int       `json:"dead"` // values that are the same for every code
 	Size      int       `json:"size"`
+	// Of is how many examples it was taken of: where codes are wide, not of all.
+	Of int `json:"examples"`
 }
 
-// CompactnessOf takes the compactness of the codes. D is at most 768.
+// CompactnessOf takes the compactness of the codes.
 func CompactnessOf(f Features) (*Compactness, error) {
-	spread, err := SpreadOf(f)
+	if err := f.check("test"); err != nil {
+		return nil, err
+	}
+	p, s := f.products()
+	values, err := eigenvalues(p.centred)
 	if err != nil {
 		return nil, err
 	}
-	c := &Compactness{EffectiveRank: spread.EffectiveRank, Dead: spread.Dead, Size: f.D}
-	mean, _ := f.moments()
-	unit := spread.Std
-	if unit == 0 {
-		unit = 1
-	}
-	covariance := f.covariance(mean, unit)
-	values, err := eigenvalues(covariance)
-	if err != nil {
-		return nil, err
-	}
+	c := &Compactness{EffectiveRank: entropyRank(roots(values)), Dead: s.Dead, Size: f.D, Of: s.Of}
 	total := 0.0
 	for _, v := range values {
 		total += v
@@ -48,20 +44,10 @@ func CompactnessOf(f Features) (*Compactness, error) {
 			c.Explained = append(c.Explained, v/total)
 		}
 	}
-	// The second moment is the covariance and the product of the means.
-	for i := range f.D {
-		for j := i; j < f.D; j++ {
-			covariance.SetSym(i, j, covariance.At(i, j)+mean[i]*mean[j]/unit/unit)
-		}
-	}
-	if values, err = eigenvalues(covariance); err != nil {
+	if values, err = eigenvalues(p.whole()); err != nil {
 		return nil, err
 	}
-	singular := make([]float64, len(values))
-	for i, v := range values {
-		singular[i] = math.Sqrt(v)
-	}
-	c.RankMe = entropyRank(singular)
+	c.RankMe = entropyRank(roots(values))
 	return c, nil
 }
 

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"errors"
 	"math"
 
@@ -28,7 +29,7 @@ const lassoStrength = 0.01
 
 // DCIOf takes the three by a lasso for each factor, or for each value of a factor that
 // has several, on standardised codes.
-func DCIOf(train, test Factored) (*DCI, error) {
+func DCIOf(ctx context.Context, train, test Factored) (*DCI, error) {
 	if err := errors.Join(train.check(), test.check()); err != nil {
 		return nil, err
 	}
@@ -44,13 +45,18 @@ func DCIOf(train, test Factored) (*DCI, error) {
 	}
 	for k, c := range train.Factors {
 		var fit, n float64
-		for _, value := range c.answers() {
+		asks := c.answers()
+		for i, value := range asks {
+			Tell(ctx, "disentanglement of "+c.Name, i, len(asks), "values")
 			y, asked := value(c.Of), value(test.Factors[k].Of)
 			mean, std := meanAndStd(y)
 			if std == 0 || isConstant(asked) {
 				continue // a value that does not occur
 			}
-			w := lasso(gram, x.along(y, mean, std), lassoStrength)
+			w, err := lasso(ctx, gram, x.along(y, mean, std), lassoStrength)
+			if err != nil {
+				return nil, err
+			}
 			for j, v := range w {
 				d.Importance[j][k] += math.Abs(v)
 			}
@@ -122,12 +128,15 @@ func (f Features) along(y []float64, mean, std float64) []float64 {
 // 2010, "Regularization paths for generalized linear models via coordinate descent",
 // eq. 8): least squares on standardised codes whose correlations are G, and c with
 // what is asked.
-func lasso(g *mat.SymDense, c []float64, strength float64) []float64 {
+func lasso(ctx context.Context, g *mat.SymDense, c []float64, strength float64) ([]float64, error) {
 	d := len(c)
 	w, left := make([]float64, d), append([]float64{}, c...) // left = c − Gw
 	for range 1000 {
 		moved := 0.0
 		for j := range w {
+			if err := ended(ctx); err != nil {
+				return nil, err
+			}
 			gjj := g.At(j, j)
 			if gjj < 1e-9 { // a value that is the same for all
 				continue
@@ -146,7 +155,7 @@ func lasso(g *mat.SymDense, c []float64, strength float64) []float64 {
 			break
 		}
 	}
-	return w
+	return w, nil
 }
 
 // dciScores are disentanglement and completeness of an importance, (D, K): one less the

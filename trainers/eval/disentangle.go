@@ -2,6 +2,7 @@ package eval
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -130,12 +131,15 @@ type Gap struct {
 // MIG is the mutual information gap (Chen et al. 2018, arXiv:1802.04942, eq. 6): for each
 // factor, the gap between the two values of the codes that share most information with
 // it, over the factor's entropy; and the mean over factors. From 0 to 1.
-func MIG(f Factored) (mean float64, gaps []Gap, err error) {
+func MIG(ctx context.Context, f Factored) (mean float64, gaps []Gap, err error) {
 	if err := f.check(); err != nil {
 		return 0, nil, err
 	}
 	codes := make([][]int, f.D)
 	for j := range codes {
+		if err := ended(ctx); err != nil {
+			return 0, nil, err
+		}
 		codes[j] = binned(f.column(j), codeBins)
 	}
 	for _, c := range f.Factors {
@@ -143,6 +147,9 @@ func MIG(f Factored) (mean float64, gaps []Gap, err error) {
 		h := entropy(histogram(b, n), len(b))
 		scores := make([]float64, f.D)
 		for j := range scores {
+			if err := ended(ctx); err != nil {
+				return 0, nil, err
+			}
 			scores[j] = mutual(codes[j], codeBins, b, n) / h
 		}
 		gaps = append(gaps, gapOf(c.Name, scores))
@@ -179,7 +186,7 @@ func meanGap(gaps []Gap) float64 {
 // by a line, which is judged by R²; one of several values by a linear classifier, which
 // is judged by its accuracy: the discriminant of normal distributions of one deviation
 // (Fisher 1936) in place of the paper's support vectors.
-func SAP(train, test Factored) (mean float64, gaps []Gap, err error) {
+func SAP(ctx context.Context, train, test Factored) (mean float64, gaps []Gap, err error) {
 	if err := errors.Join(train.check(), test.check()); err != nil {
 		return 0, nil, err
 	}
@@ -189,6 +196,9 @@ func SAP(train, test Factored) (mean float64, gaps []Gap, err error) {
 	for k, c := range train.Factors {
 		scores := make([]float64, train.D)
 		for j := range scores {
+			if err := ended(ctx); err != nil {
+				return 0, nil, err
+			}
 			x, z := train.column(j), test.column(j)
 			if c.Values == 0 {
 				scores[j] = lineR2(x, c.Of, z, test.Factors[k].Of)

@@ -37,7 +37,7 @@ func nearly(t *testing.T, what string, got, want, by float64) {
 // which two say the same have no gap; one that says nothing of any factor, none at all.
 func TestDisentanglement(t *testing.T) {
 	pure := grid(3, func(a, b float64) []float32 { return []float32{float32(b), float32(a), 0} })
-	mig, gaps, err := MIG(pure)
+	mig, gaps, err := MIG(t.Context(), pure)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,26 +46,26 @@ func TestDisentanglement(t *testing.T) {
 		t.Errorf("the factors are found in %+v", gaps)
 	}
 	twice := grid(3, func(a, b float64) []float32 { return []float32{float32(b), float32(a), float32(b), float32(-a)} })
-	mig, gaps, _ = MIG(twice)
+	mig, gaps, _ = MIG(t.Context(), twice)
 	nearly(t, "MIG where everything is there twice", mig, 0, 1e-9)
 	nearly(t, "information there", gaps[1].First, 1, 1e-9)
 	// One of four values in two of the four bins that it could be told by: half of its
 	// information, log 2 of log 4.
 	half := grid(3, func(a, b float64) []float32 { return []float32{float32(b), float32(math.Floor(a / 2))} })
-	mig, _, _ = MIG(half)
+	mig, _, _ = MIG(t.Context(), half)
 	nearly(t, "MIG where half of one factor is told", mig, (1+0.5)/2, 1e-9)
 
-	sap, gaps, err := SAP(pure, pure)
+	sap, gaps, err := SAP(t.Context(), pure, pure)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Of four values alike the best that nothing can tell is one in four.
 	nearly(t, "SAP of the factors themselves", sap, (0.75+1)/2, 1e-9)
 	nearly(t, "accuracy of a", gaps[0].First, 1, 1e-9)
-	sap, _, _ = SAP(twice, twice)
+	sap, _, _ = SAP(t.Context(), twice, twice)
 	nearly(t, "SAP where everything is there twice", sap, 0, 1e-9)
 
-	d, err := DCIOf(pure, pure)
+	d, err := DCIOf(t.Context(), pure, pure)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestDisentanglement(t *testing.T) {
 		return []float32{float32(x + y), float32(x - y)}
 	})
 	mixed.Factors[0].Values = 0 // as a number
-	d, _ = DCIOf(mixed, mixed)
+	d, _ = DCIOf(t.Context(), mixed, mixed)
 	nearly(t, "disentanglement of mixed codes", d.Disentanglement, 0, 1e-3)
 	nearly(t, "completeness of mixed codes", d.Completeness, 0, 1e-3)
 	nearly(t, "informativeness of mixed codes", d.Informativeness, 1, 0.01)
@@ -90,7 +90,7 @@ func TestDisentanglement(t *testing.T) {
 		"constant":  {Features: pure.Features, Factors: []Cause{{Name: "a", Of: make([]float64, pure.N())}}},
 		"too large": {Features: pure.Features, Factors: []Cause{{Name: "a", Values: 2, Of: pure.Factors[0].Of}}},
 	} {
-		if _, _, err := MIG(f); err == nil {
+		if _, _, err := MIG(t.Context(), f); err == nil {
 			t.Errorf("%s is measured", name)
 		}
 	}
@@ -149,7 +149,10 @@ func TestLasso(t *testing.T) {
 		mean, std := meanAndStd(y)
 		g, c := x.covariance(make([]float64, d), 1), x.along(y, mean, std)
 		const strength = 0.1
-		w := lasso(g, c, strength)
+		w, err := lasso(t.Context(), g, c, strength)
+		if err != nil {
+			t.Fatal(err)
+		}
 		var gw mat.VecDense
 		gw.MulVec(g, mat.NewVecDense(d, w))
 		zeros := 0

@@ -142,7 +142,7 @@ func TestKNNVotes(t *testing.T) {
 		{KNN{K: 3, Temperature: 10}, 2},
 		{KNN{K: 3, Metric: Euclidean}, 2},
 	} {
-		got, err := c.o.Predict(train, test)
+		got, err := c.o.Predict(t.Context(), train, test)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +212,7 @@ func TestRegressionAgainstFormula(t *testing.T) {
 func TestProbeFindsTheMinimum(t *testing.T) {
 	x := clusters(7, 3000, 6, 4, 0.6)
 	x.Labels[5] = -1
-	c, err := Linear{L2: 1}.Fit(x)
+	c, err := Linear{L2: 1}.Fit(t.Context(), x)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestProbeIsScaleFree(t *testing.T) {
 
 func probe(t *testing.T, train, test Features) float64 {
 	t.Helper()
-	c, err := LinearProbe.Fit(train)
+	c, err := LinearProbe.Fit(t.Context(), train)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,8 +274,40 @@ func TestSpread(t *testing.T) {
 	if s.EffectiveRank < 7.9 || s.EffectiveRank > 8 || s.Dead != 0 || math.Abs(s.Std-1) > 0.05 {
 		t.Errorf("white codes of 8 values: %+v, want effective rank nearly 8 and deviation 1", s)
 	}
-	if s, err = SpreadOf(Features{D: 2, X: make([]float32, 10)}); err != nil || s != (Spread{Dead: 2}) {
+	if s, err = SpreadOf(Features{D: 2, X: make([]float32, 10)}); err != nil || s != (Spread{Dead: 2, Of: 5}) {
 		t.Errorf("collapsed codes: %+v, %v", s, err)
+	}
+}
+
+// Wide codes are looked at through the products of some examples: those of 40 values,
+// each of which stands 25 times, say what the 40 do.
+func TestSpreadOfWideCodes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes eigenvalues for seconds")
+	}
+	narrow := clusters(12, 1000, 40, 3, 1)
+	narrow.X, narrow.Labels = narrow.X[:maxSpread*40], nil
+	wide := Features{D: 25 * 40}
+	for i := range narrow.N() {
+		for range 25 {
+			wide.X = append(wide.X, narrow.Row(i)...)
+		}
+	}
+	want, err := CompactnessOf(narrow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := CompactnessOf(wide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Of != maxSpread || math.Abs(got.EffectiveRank-want.EffectiveRank) > 0.05 || math.Abs(got.RankMe-want.RankMe) > 0.05 || got.Directions(0.9) != want.Directions(0.9) {
+		t.Errorf("effective rank %g, RankMe %g, 90 %% in %d, of %d; want %g, %g, %d", got.EffectiveRank, got.RankMe, got.Directions(0.9), got.Of,
+			want.EffectiveRank, want.RankMe, want.Directions(0.9))
+	}
+	wide.X = append(wide.X, wide.X...)
+	if s, err := SpreadOf(wide); err != nil || s.Of != maxSpread || math.Abs(s.EffectiveRank-want.EffectiveRank) > 1 {
+		t.Errorf("of twice as many: %+v, %v", s, err)
 	}
 }
 
@@ -286,7 +318,7 @@ func TestThreads(t *testing.T) {
 	var first []Figure
 	for _, n := range []int{1, 2, 3, 5} {
 		par.SetThreads(n)
-		got, skipped, err := Code(train, test)
+		got, skipped, err := Code(t.Context(), train, test)
 		if err != nil || len(skipped) > 0 {
 			t.Fatal(err, skipped)
 		}
@@ -305,12 +337,12 @@ func TestThreads(t *testing.T) {
 func TestCodeWithoutLabels(t *testing.T) {
 	f := clusters(1, 50, 3, 2, 1)
 	f.Labels = nil
-	got, skipped, err := Code(f, f)
+	got, skipped, err := Code(t.Context(), f, f)
 	if err != nil || len(skipped) != 0 || len(got) != 1 || got[0].Name != "effective rank" {
 		t.Errorf("%v, %v, %v", got, skipped, err)
 	}
 	f.Labels = make([]int, f.N()) // one class only
-	_, skipped, _ = Code(f, f)
+	_, skipped, _ = Code(t.Context(), f, f)
 	if len(skipped) != 1 || !strings.Contains(skipped[0], "two classes") {
 		t.Errorf("skipped: %q", skipped)
 	}
@@ -324,8 +356,8 @@ func TestRefusals(t *testing.T) {
 		_, err := Nearest(q, b, k, m, self)
 		return err
 	}
-	fit := func(o Linear, f Features) error { _, err := o.Fit(f); return err }
-	predict := func(o KNN) error { _, err := o.Predict(good, good); return err }
+	fit := func(o Linear, f Features) error { _, err := o.Fit(t.Context(), f); return err }
+	predict := func(o KNN) error { _, err := o.Predict(t.Context(), good, good); return err }
 	for _, c := range []struct {
 		err  error
 		want string
@@ -391,7 +423,7 @@ func TestResultFile(t *testing.T) {
 func BenchmarkKNN(b *testing.B) {
 	train, test := clusters(1, 60000, 32, 10, 0.5), clusters(2, 10000, 32, 10, 0.5)
 	for b.Loop() {
-		if _, err := (KNN{K: 20}).Accuracy(train, test); err != nil {
+		if _, err := (KNN{K: 20}).Accuracy(b.Context(), train, test); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -400,10 +432,26 @@ func BenchmarkKNN(b *testing.B) {
 func BenchmarkProbe(b *testing.B) {
 	train := clusters(1, 60000, 32, 10, 0.5)
 	for b.Loop() {
-		c, err := LinearProbe.Fit(train)
+		c, err := LinearProbe.Fit(b.Context(), train)
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.ReportMetric(float64(c.Iterations), "iterations")
+	}
+}
+
+// BenchmarkLinearGradient is one evaluation of the objective of wide codes.
+func BenchmarkLinearGradient(b *testing.B) {
+	for _, d := range []int{512, 6400} {
+		b.Run(fmt.Sprint(d), func(b *testing.B) {
+			n := 10 << 20 / d
+			x := clusters(1, n, d, 10, 1)
+			r := newRegression(x, data.Class, 10, 1)
+			p, g := make([]float64, 10*(d+1)), make([]float64, 10*(d+1))
+			for b.Loop() {
+				r.value(p, g)
+			}
+			b.ReportMetric(4*10*float64(n*d)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gflop/s")
+		})
 	}
 }

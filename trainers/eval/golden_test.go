@@ -15,7 +15,7 @@ func TestGoldenLogReg(t *testing.T) {
 		}
 		c.Settings(&set)
 		x := Features{X: c.Floats("in.x"), D: c.Shape("in.x")[1], Labels: c.Ints("in.y")}
-		got, err := Linear{L2: set.L2}.Fit(x)
+		got, err := Linear{L2: set.L2}.Fit(t.Context(), x)
 		if err != nil {
 			t.Fatal(err)
 		}

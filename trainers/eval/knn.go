@@ -2,9 +2,11 @@ package eval
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math"
 	"slices"
+	"sync/atomic"
 
 	"x2vec/graph/ops/blas"
 	"x2vec/graph/ops/mem"
@@ -46,6 +48,11 @@ func (n *Neighbours) Of(query int) (index []int, distance []float32) {
 // same distance the one with the lower position comes first. Where self is not
 // nil, self[i] is the position of query i in the base, which is left out, or -1.
 func Nearest(queries, base Features, k int, m Metric, self []int) (*Neighbours, error) {
+	return NearestUntil(context.Background(), queries, base, k, m, self)
+}
+
+// NearestUntil is Nearest that leaves, with the cause, when the context ends.
+func NearestUntil(ctx context.Context, queries, base Features, k int, m Metric, self []int) (*Neighbours, error) {
 	if err := check2(base, queries); err != nil {
 		return nil, err
 	}
@@ -63,7 +70,11 @@ func Nearest(queries, base Features, k int, m Metric, self []int) (*Neighbours, 
 	if !vec.Finite(s.half) {
 		return nil, fmt.Errorf("neighbours: codes are too large for their distances to be taken in single precision")
 	}
-	par.For(queries.N(), queryChunk, s.block)
+	s.ctx = ctx
+	par.For(queries.N(), s.chunk(), s.block)
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
 	return &Neighbours{K: k, Index: s.index, Distance: s.distance}, nil
 }
 
@@ -72,6 +83,10 @@ func Nearest(queries, base Features, k int, m Metric, self []int) (*Neighbours, 
 const (
 	queryChunk = 128
 	baseBlock  = 512
+	// wide codes make a block of the base so large that it is better met by more
+	// queries at a time.
+	wideCode       = 1024
+	wideQueryChunk = 512
 	// spare is how many more than k are kept by the products in float32, before
 	// the distances are taken exactly.
 	spare = 4
@@ -81,6 +96,7 @@ const (
 // product: a·b for unit vectors, a·b − |b|²/2 for the Euclidean distance, which
 // is (|a|² − |a−b|²)/2 but for what all of the base share.
 type search struct {
+	ctx      context.Context
 	k, d     int
 	metric   Metric
 	q, b     Features
@@ -88,6 +104,14 @@ type search struct {
 	self     []int
 	index    []int
 	distance []float32
+	done     atomic.Int64 // queries
+}
+
+func (s *search) chunk() int {
+	if s.d >= wideCode {
+		return wideQueryChunk
+	}
+	return queryChunk
 }
 
 func newSearch(q, b Features, k int, m Metric, self []int) *search {
@@ -162,6 +186,9 @@ func (s *search) block(lo, hi int) {
 		}
 	}
 	for at := 0; at < n; at += baseBlock {
+		if s.ctx.Err() != nil {
+			return
+		}
 		cols := min(baseBlock, n-at)
 		blas.Serial(false, true, rows, cols, s.d, s.q.X[lo*s.d:], s.d, s.b.X[at*s.d:], s.d, scores, baseBlock, false)
 		for i := range best {
@@ -175,6 +202,7 @@ func (s *search) block(lo, hi int) {
 	for i := range best {
 		s.settle(lo+i, best[i].at)
 	}
+	Tell(s.ctx, "nearest neighbours", int(s.done.Add(int64(rows))), s.q.N(), "codes")
 }
 
 // leader is one candidate: its score and its position in the base.
@@ -279,7 +307,7 @@ type KNN struct {
 
 // Predict returns the class of every test code, (N). Training codes without a
 // label are left out.
-func (o KNN) Predict(train, test Features) ([]int, error) {
+func (o KNN) Predict(ctx context.Context, train, test Features) ([]int, error) {
 	if !(o.Temperature >= 0) || o.Temperature > 0 && o.Metric != Cosine {
 		return nil, fmt.Errorf("knn: temperature is %g with %v distance; want 0, or more than 0 with cosine", o.Temperature, o.Metric)
 	}
@@ -287,7 +315,7 @@ func (o KNN) Predict(train, test Features) ([]int, error) {
 	if train.N() == 0 {
 		return nil, fmt.Errorf("knn: no training code has a label")
 	}
-	near, err := Nearest(test, train, o.K, o.Metric, nil)
+	near, err := NearestUntil(ctx, test, train, o.K, o.Metric, nil)
 	if err != nil {
 		return nil, fmt.Errorf("knn: %w", err)
 	}
@@ -314,12 +342,12 @@ func (o KNN) Predict(train, test Features) ([]int, error) {
 }
 
 // Accuracy is the share of labelled test codes that Predict gets right.
-func (o KNN) Accuracy(train, test Features) (float64, error) {
+func (o KNN) Accuracy(ctx context.Context, train, test Features) (float64, error) {
 	test = test.Labelled()
 	if test.N() == 0 {
 		return 0, fmt.Errorf("knn: no test code has a label")
 	}
-	got, err := o.Predict(train, test)
+	got, err := o.Predict(ctx, train, test)
 	if err != nil {
 		return 0, err
 	}

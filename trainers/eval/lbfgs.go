@@ -1,6 +1,9 @@
 package eval
 
-import "math"
+import (
+	"context"
+	"math"
+)
 
 // A smooth function: it writes its gradient at x into g and returns its value.
 type smooth func(x, g []float64) float64
@@ -26,18 +29,23 @@ const (
 // conditions. Nearly every step is taken at its first length, so that an iteration
 // costs little more than one evaluation of f. It ends where no value of the gradient
 // is above tolerance, where the value falls by less than a relative 1e-9 in each of 5
-// iterations, or where rounding hides any fall.
-func minimize(f smooth, x []float64, tolerance float64, iterations int) minimum {
+// iterations, or where rounding hides any fall. The error is that of the context, which
+// is looked at before every evaluation of f.
+func minimize(ctx context.Context, f smooth, x []float64, tolerance float64, iterations int) (minimum, error) {
 	const still, stillFor = 1e-9, 5
 	n := len(x)
-	s := &lineSearch{f: f, x: x, at: make([]float64, n), grad: make([]float64, n), dir: make([]float64, n)}
+	s := &lineSearch{ctx: ctx, f: f, x: x, at: make([]float64, n), grad: make([]float64, n), dir: make([]float64, n)}
 	g := make([]float64, n)
 	value := f(x, g)
 	var moves []move
 	quiet := 0
 	for it := range iterations {
+		if err := ended(ctx); err != nil {
+			return minimum{}, err
+		}
+		Tell(ctx, "linear model", it, iterations, "iterations at most")
 		if largestSize(g) <= tolerance {
-			return minimum{value, it, true}
+			return minimum{value, it, true}, nil
 		}
 		direction(s.dir, g, moves)
 		slope := dot(g, s.dir)
@@ -51,8 +59,11 @@ func minimize(f smooth, x []float64, tolerance float64, iterations int) minimum 
 			first = 1 / math.Sqrt(-slope)
 		}
 		step, next, ok := s.search(value, slope, first)
+		if err := ended(ctx); err != nil {
+			return minimum{}, err
+		}
 		if !ok {
-			return minimum{value, it, true}
+			return minimum{value, it, true}, nil
 		}
 		var m move
 		if len(moves) == lbfgsMoves { // its memory is used again
@@ -77,10 +88,10 @@ func minimize(f smooth, x []float64, tolerance float64, iterations int) minimum 
 		}
 		value = next
 		if quiet == stillFor {
-			return minimum{value, it + 1, true}
+			return minimum{value, it + 1, true}, nil
 		}
 	}
-	return minimum{value, iterations, largestSize(g) <= tolerance}
+	return minimum{value, iterations, largestSize(g) <= tolerance}, nil
 }
 
 // move is one step of L-BFGS: how x and the gradient changed, and their product.
@@ -115,6 +126,7 @@ func direction(d, g []float64, moves []move) {
 
 // lineSearch looks along dir from x. at and grad are the last point looked at.
 type lineSearch struct {
+	ctx           context.Context
 	f             smooth
 	x, dir        []float64
 	at, grad      []float64
@@ -139,7 +151,7 @@ func (s *lineSearch) search(value, slope, first float64) (step, next float64, ok
 	s.value0, s.slope = value, slope
 	last := point{0, value, slope}
 	const tries = 20
-	for i, step := 0, first; i < tries; i++ {
+	for i, step := 0, first; i < tries && s.ctx.Err() == nil; i++ {
 		v, d := s.look(step)
 		p := point{step, v, d}
 		switch {
@@ -160,7 +172,7 @@ func (s *lineSearch) search(value, slope, first float64) (step, next float64, ok
 // slope leads towards high.
 func (s *lineSearch) zoom(low, high point) (step, next float64, ok bool) {
 	const tries = 20
-	for range tries {
+	for i := 0; i < tries && s.ctx.Err() == nil; i++ {
 		at := cubic(low, high)
 		v, d := s.look(at)
 		p := point{at, v, d}

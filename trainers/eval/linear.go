@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -50,7 +51,7 @@ type LinearMap struct {
 }
 
 // Fit finds the map of the codes in x of which an answer is known.
-func (o Linear) Fit(x Features) (*LinearMap, error) {
+func (o Linear) Fit(ctx context.Context, x Features) (*LinearMap, error) {
 	if err := x.check("training"); err != nil {
 		return nil, err
 	}
@@ -80,7 +81,10 @@ func (o Linear) Fit(x Features) (*LinearMap, error) {
 		p.units.scaled(start, k, x.D, false)
 	}
 	// The sum is minimised as a mean: then the first steps are of the right size.
-	end := minimize(p.value, start, 1e-6, o.Iterations)
+	end, err := minimize(ctx, p.value, start, 1e-6, o.Iterations)
+	if err != nil {
+		return nil, err
+	}
 	m := &LinearMap{Kind: o.Kind, K: k, D: x.D, Objective: end.f * float64(x.N()), Iterations: end.iterations, Converged: end.converged}
 	p.units.scaled(start, k, x.D, true)
 	m.W, m.B = start[:k*x.D], start[k*x.D:]
@@ -212,14 +216,29 @@ func (r *regression) value(p, grad []float64) float64 {
 	return f / n
 }
 
+// inCache bounds the codes in bytes that stay in the cache of a core between their
+// answers and what they add to the gradient.
+const inCache = 512 << 10
+
 // rows adds up the losses of codes lo to hi-1, one chunk, and their gradients.
 func (r *regression) rows(lo, hi int) {
-	n, k, d, c := hi-lo, r.k, r.x.D, lo/probeChunk
+	c := lo / probeChunk
+	r.loss[c] = 0
+	clear(r.db[c*r.k : (c+1)*r.k])
+	block := min(max(inCache/4/r.x.D, 16), probeChunk)
+	p := make([]float32, min(block, hi-lo)*r.k)
+	for at := lo; at < hi; at += block {
+		r.block(c, at, min(at+block, hi), p, at > lo)
+	}
+}
+
+// block does so for codes lo to hi-1 of chunk c, and adds to its gradient or begins it.
+func (r *regression) block(c, lo, hi int, p []float32, add bool) {
+	n, k, d := hi-lo, r.k, r.x.D
 	x := r.x.X[lo*d : hi*d]
-	p := make([]float32, n*k) // (n, K) answers, then the derivatives of the loss by them
+	p = p[:n*k] // (n, K) answers, then the derivatives of the loss by them
 	blas.Serial(false, true, n, k, d, x, d, r.w, d, p, k, false)
 	vec.AddBias(p, r.b, n, k)
-	r.loss[c] = 0
 	for i := range n {
 		row := p[i*k : (i+1)*k]
 		if r.kind == data.Class {
@@ -244,10 +263,8 @@ func (r *regression) rows(lo, hi int) {
 			}
 		}
 	}
-	db := r.db[c*k : (c+1)*k]
-	clear(db)
-	vec.ColSum(db, p, n, k)
-	blas.Serial(true, false, k, d, n, p, k, x, d, r.dw[c*k*d:], d, false)
+	vec.ColSum(r.db[c*k:(c+1)*k], p, n, k)
+	blas.Serial(true, false, k, d, n, p, k, x, d, r.dw[c*k*d:], d, add)
 }
 
 // units are the means and deviations of values, in which they are fitted: else their

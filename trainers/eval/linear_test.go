@@ -46,7 +46,7 @@ func bit(b bool) float64 {
 func TestLinearValuesAgainstRidge(t *testing.T) {
 	const n, d, l2 = 1500, 4, 30.0
 	x := asked(n, d, false)
-	got, err := Linear{Kind: data.Values, L2: l2}.Fit(x)
+	got, err := Linear{Kind: data.Values, L2: l2}.Fit(t.Context(), x)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,22 +120,22 @@ func TestLinearGradients(t *testing.T) {
 // The minimum is reached from any start, and a map of another penalty is a good one.
 func TestLinearFromAnother(t *testing.T) {
 	x := asked(800, 4, false)
-	far, err := Linear{Kind: data.Values, L2: 1000}.Fit(x)
+	far, err := Linear{Kind: data.Values, L2: 1000}.Fit(t.Context(), x)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := Linear{Kind: data.Values, L2: 1}.Fit(x)
+	a, err := Linear{Kind: data.Values, L2: 1}.Fit(t.Context(), x)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := Linear{Kind: data.Values, L2: 1, From: far}.Fit(x)
+	b, err := Linear{Kind: data.Values, L2: 1, From: far}.Fit(t.Context(), x)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if math.Abs(a.Objective-b.Objective) > 1e-6*a.Objective {
 		t.Errorf("objective is %.9g, and %.9g from another map", a.Objective, b.Objective)
 	}
-	again, err := Linear{Kind: data.Values, L2: 1, From: a}.Fit(x)
+	again, err := Linear{Kind: data.Values, L2: 1, From: a}.Fit(t.Context(), x)
 	if err != nil || again.Iterations > 6 {
 		t.Errorf("from the minimum itself it takes %d iterations, %v", again.Iterations, err)
 	}
@@ -151,14 +151,14 @@ func TestMinimize(t *testing.T) {
 		return a*a + 100*b*b
 	}
 	x := []float64{-1.2, 1}
-	end := minimize(rosenbrock, x, 1e-8, 200)
-	if !end.converged || math.Abs(x[0]-1)+math.Abs(x[1]-1) > 1e-6 {
+	end, err := minimize(t.Context(), rosenbrock, x, 1e-8, 200)
+	if err != nil || !end.converged || math.Abs(x[0]-1)+math.Abs(x[1]-1) > 1e-6 {
 		t.Errorf("ends at %v: %+v", x, end)
 	}
 	if evaluations > 100 {
 		t.Errorf("takes %d evaluations", evaluations)
 	}
-	if end := minimize(rosenbrock, []float64{-1.2, 1}, 1e-8, 5); end.converged || end.iterations != 5 {
+	if end, err := minimize(t.Context(), rosenbrock, []float64{-1.2, 1}, 1e-8, 5); err != nil || end.converged || end.iterations != 5 {
 		t.Errorf("5 iterations end as %+v", end)
 	}
 }

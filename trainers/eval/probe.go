@@ -2,6 +2,7 @@ package eval
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -74,7 +75,7 @@ func Standardize(train, test Features) error {
 }
 
 // Run takes the probe of codes that are standardised.
-func (o Probe) Run(train, test Features) (*Probed, error) {
+func (o Probe) Run(ctx context.Context, train, test Features) (*Probed, error) {
 	if err := check2(train, test); err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func (o Probe) Run(train, test Features) (*Probed, error) {
 		}
 	}
 	r := &Probed{Train: train.N()}
-	m, err := o.fit(train, 0, r)
+	m, err := o.fit(ctx, train, 0, r)
 	if err != nil {
 		return nil, err
 	}
@@ -95,29 +96,29 @@ func (o Probe) Run(train, test Features) (*Probed, error) {
 }
 
 // Fit is Run without a test: the map alone, of k answers.
-func (o Probe) Fit(train Features, k int) (*LinearMap, error) {
+func (o Probe) Fit(ctx context.Context, train Features, k int) (*LinearMap, error) {
 	if o.Kind == data.Class {
 		train = train.Labelled()
 	}
-	return o.fit(train, k, &Probed{})
+	return o.fit(ctx, train, k, &Probed{})
 }
 
-func (o Probe) fit(train Features, classes int, r *Probed) (*LinearMap, error) {
+func (o Probe) fit(ctx context.Context, train Features, classes int, r *Probed) (*LinearMap, error) {
 	if o.SGD != nil {
 		by := *o.SGD
 		by.Kind, by.Seed, by.Classes = o.Kind, o.Seed, classes
-		return by.Fit(train)
+		return by.Fit(ctx, train)
 	}
 	r.L2 = defaultStrength
-	start, err := o.choose(train, r)
+	start, err := o.choose(ctx, train, r)
 	if err != nil {
 		return nil, err
 	}
-	return Linear{Kind: o.Kind, L2: r.L2 * float64(train.N()), Classes: classes, From: start}.Fit(train)
+	return Linear{Kind: o.Kind, L2: r.L2 * float64(train.N()), Classes: classes, From: start}.Fit(ctx, train)
 }
 
 // choose finds the strength by the part held out, and a map that was fitted with it.
-func (o Probe) choose(train Features, r *Probed) (*LinearMap, error) {
+func (o Probe) choose(ctx context.Context, train Features, r *Probed) (*LinearMap, error) {
 	labels := train.Labels
 	if o.Kind != data.Class {
 		labels = make([]int, train.N()) // all of one kind
@@ -137,7 +138,7 @@ func (o Probe) choose(train Features, r *Probed) (*LinearMap, error) {
 	best, worse := math.Inf(-1), 0
 	var last, chosen *LinearMap
 	for _, strength := range probeGrid {
-		m, err := Linear{Kind: o.Kind, L2: strength * float64(fit.N()), Iterations: choiceIterations, From: last}.Fit(fit)
+		m, err := Linear{Kind: o.Kind, L2: strength * float64(fit.N()), Iterations: choiceIterations, From: last}.Fit(ctx, fit)
 		if err != nil {
 			return nil, err
 		}

@@ -31,7 +31,7 @@ func TestProbeChoosesItsStrength(t *testing.T) {
 	if err := Standardize(train, test); err != nil {
 		t.Fatal(err)
 	}
-	weak, err := Linear{L2: 1e-6 * 150}.Fit(train)
+	weak, err := Linear{L2: 1e-6 * 150}.Fit(t.Context(), train)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,14 +39,14 @@ func TestProbeChoosesItsStrength(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := Probe{Kind: data.Class, HeldOut: 0.2, Seed: 3}.Run(train, test)
+	got, err := Probe{Kind: data.Class, HeldOut: 0.2, Seed: 3}.Run(t.Context(), train, test)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got.Score < without+0.03 || got.L2 < 1e-2 || got.HeldOut != 30 || got.Train != 150 {
 		t.Errorf("accuracy is %g without a choice, chosen %+v", without, got)
 	}
-	again, err := Probe{Kind: data.Class, HeldOut: 0.2, Seed: 3}.Run(train, test)
+	again, err := Probe{Kind: data.Class, HeldOut: 0.2, Seed: 3}.Run(t.Context(), train, test)
 	if err != nil || again.Score != got.Score || again.L2 != got.L2 || !slices.Equal(again.Map.W, got.Map.W) {
 		t.Errorf("the same probe gives %+v", again)
 	}
@@ -54,12 +54,12 @@ func TestProbeChoosesItsStrength(t *testing.T) {
 
 func TestProbeOfFew(t *testing.T) {
 	train, test := noisy(1, 12, 5), noisy(2, 300, 5)
-	got, err := Probe{Kind: data.Class, HeldOut: 0.2}.Run(train, test)
+	got, err := Probe{Kind: data.Class, HeldOut: 0.2}.Run(t.Context(), train, test)
 	if err != nil || got.HeldOut != 0 || got.L2 != defaultStrength || got.Score < 0.5 {
 		t.Errorf("%+v, %v", got, err)
 	}
 	train.Labels = nil
-	if _, err := (Probe{Kind: data.Class, HeldOut: 0.2}).Run(train, test); err == nil {
+	if _, err := (Probe{Kind: data.Class, HeldOut: 0.2}).Run(t.Context(), train, test); err == nil {
 		t.Error("codes without labels are probed for a class")
 	}
 }
@@ -67,7 +67,7 @@ func TestProbeOfFew(t *testing.T) {
 func TestProbeOfLabelsAndValues(t *testing.T) {
 	for _, kind := range []data.TargetKind{data.Labels, data.Values} {
 		train, test := asked(1500, 4, kind == data.Labels), asked(400, 4, kind == data.Labels)
-		got, err := Probe{Kind: kind, HeldOut: 0.2}.Run(train, test)
+		got, err := Probe{Kind: kind, HeldOut: 0.2}.Run(t.Context(), train, test)
 		if err != nil || got.Score < 0.9 || got.Score > 1 {
 			t.Errorf("%s: %+v, %v", kind, got, err)
 		}

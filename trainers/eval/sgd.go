@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -28,7 +29,7 @@ type SGD struct {
 var PaperSGD = SGD{Epochs: 90, Batch: 256, Rate: 0.1, Momentum: 0.9}
 
 // Fit finds the map of the codes in x of which an answer is known.
-func (o SGD) Fit(x Features) (*LinearMap, error) {
+func (o SGD) Fit(ctx context.Context, x Features) (*LinearMap, error) {
 	if err := x.check("training"); err != nil {
 		return nil, err
 	}
@@ -51,6 +52,10 @@ func (o SGD) Fit(x Features) (*LinearMap, error) {
 	p, grad, speed := make([]float64, k*(x.D+1)), make([]float64, k*(x.D+1)), make([]float64, k*(x.D+1))
 	var loss float64
 	for step := range steps {
+		if err := ended(ctx); err != nil {
+			return nil, err
+		}
+		Tell(ctx, "linear model", step, steps, "steps")
 		epoch, at := step/(n/batch), step%(n/batch)*batch
 		order := draw.NewPerm(draw.Key(o.Seed, "probe/sgd", epoch, 0), n)
 		index := make([]int, batch)

@@ -13,12 +13,12 @@ func TestSGD(t *testing.T) {
 	if err := Standardize(train, test); err != nil {
 		t.Fatal(err)
 	}
-	exact, err := Linear{L2: 1e-6}.Fit(train)
+	exact, err := Linear{L2: 1e-6}.Fit(t.Context(), train)
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := PaperSGD
-	got, err := o.Fit(train)
+	got, err := o.Fit(t.Context(), train)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,16 +34,16 @@ func TestSGD(t *testing.T) {
 	if a < b-0.005 || a > b+0.005 {
 		t.Errorf("accuracy is %g, at the minimum %g", a, b)
 	}
-	if again, err := o.Fit(train); err != nil || !slices.Equal(again.W, got.W) {
+	if again, err := o.Fit(t.Context(), train); err != nil || !slices.Equal(again.W, got.W) {
 		t.Errorf("the same fit gives other weights: %v", err)
 	}
 	o.Seed = 5
-	if other, err := o.Fit(train); err != nil || slices.Equal(other.W, got.W) {
+	if other, err := o.Fit(t.Context(), train); err != nil || slices.Equal(other.W, got.W) {
 		t.Errorf("another order gives the same weights: %v", err)
 	}
 	for _, kind := range []data.TargetKind{data.Labels, data.Values} {
 		train, test := asked(1500, 4, kind == data.Labels), asked(400, 4, kind == data.Labels)
-		got, err := Probe{Kind: kind, SGD: &PaperSGD}.Run(train, test)
+		got, err := Probe{Kind: kind, SGD: &PaperSGD}.Run(t.Context(), train, test)
 		if err != nil || got.Score < 0.9 || got.Score > 1 {
 			t.Errorf("%s: %+v, %v", kind, got, err)
 		}
@@ -53,13 +53,13 @@ func TestSGD(t *testing.T) {
 func TestSGDRefuses(t *testing.T) {
 	train := noisy(1, 30, 5)
 	for _, o := range []SGD{{Epochs: 0, Batch: 1, Rate: 1}, {Epochs: 1, Batch: 0, Rate: 1}, {Epochs: 1, Batch: 1, Rate: -1}, {Epochs: 1, Batch: 1, Rate: 1, Momentum: 1}} {
-		if _, err := o.Fit(train); err == nil {
+		if _, err := o.Fit(t.Context(), train); err == nil {
 			t.Errorf("%+v is accepted", o)
 		}
 	}
 	wild := PaperSGD
 	wild.Rate = 1e300
-	if _, err := wild.Fit(train); err == nil {
+	if _, err := wild.Fit(t.Context(), train); err == nil {
 		t.Error("a fit that diverges is given")
 	}
 }

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"math"
@@ -57,7 +58,7 @@ func Reduce(train, test eval.Features, k int) (eval.Features, eval.Features, err
 }
 
 // Read fits a linear map from codes to each cause and scores it on the test codes.
-func Read(train, test eval.Features, causes []Cause, seed uint64) ([]eval.Number, error) {
+func Read(ctx context.Context, train, test eval.Features, causes []Cause, seed uint64) ([]eval.Number, error) {
 	a := eval.Features{X: append([]float32(nil), train.X...), D: train.D}
 	b := eval.Features{X: append([]float32(nil), test.X...), D: test.D}
 	if err := eval.Standardize(a, b); err != nil {
@@ -67,7 +68,7 @@ func Read(train, test eval.Features, causes []Cause, seed uint64) ([]eval.Number
 	for _, c := range causes {
 		a.Labels, a.Targets, a.T = c.Train.Labels, c.Train.Targets, c.Train.T
 		b.Labels, b.Targets, b.T = c.Test.Labels, c.Test.Targets, c.Test.T
-		r, err := eval.Probe{Kind: c.Kind, HeldOut: 0.2, Seed: seed}.Run(a, b)
+		r, err := eval.Probe{Kind: c.Kind, HeldOut: 0.2, Seed: seed}.Run(ctx, a, b)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.Name, err)
 		}
@@ -77,8 +78,8 @@ func Read(train, test eval.Features, causes []Cause, seed uint64) ([]eval.Number
 }
 
 // ReadNearest looks up each cause at the nearest training code of each test code.
-func ReadNearest(train, test eval.Features, causes []Cause) ([]eval.Number, error) {
-	near, err := eval.Nearest(test, train, 1, eval.Euclidean, nil)
+func ReadNearest(ctx context.Context, train, test eval.Features, causes []Cause) ([]eval.Number, error) {
+	near, err := eval.NearestUntil(ctx, test, train, 1, eval.Euclidean, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -52,6 +52,12 @@ func Axpy(dst []float32, a float32, x []float32) {
 	axpy(dst, a, x)
 }
 
+// AddBelow adds max(a − x, 0) to dst: by how much x falls short of a.
+func AddBelow(dst, x []float32, a float32) {
+	match(len(dst), len(x))
+	addBelow(dst, x, a)
+}
+
 // Fill writes a to every element.
 func Fill(dst []float32, a float32) { fill(dst, a) }
 
@@ -113,6 +119,13 @@ func scaleGo(dst, x []float32, a float32) {
 	x = x[:len(dst)]
 	for i := range dst {
 		dst[i] = x[i] * a
+	}
+}
+
+func addBelowGo(dst, x []float32, a float32) {
+	x = x[:len(dst)]
+	for i := range dst {
+		dst[i] += max(a-x[i], 0)
 	}
 }
 

@@ -132,6 +132,11 @@ func scaleAVX2(dst []float32, x []float32, a float32)
 //go:noescape
 func axpyAVX2(dst []float32, a float32, x []float32)
 
+// addBelowAVX2 adds max(a − x, 0) to dst.
+//
+//go:noescape
+func addBelowAVX2(dst []float32, x []float32, a float32)
+
 // fillAVX2 writes a to every element.
 //
 //go:noescape
@@ -181,6 +186,11 @@ func dotAVX2(a []float32, b []float32) (s float32)
 //
 //go:noescape
 func nullSumAVX2(x []float32) (s float32)
+
+// distancesAVX2 writes √max(x + b + a, 0) to x and returns the sum.
+//
+//go:noescape
+func distancesAVX2(x []float32, b []float32, a float32) (s float32)
 
 // largestAVX2 returns the largest element, NaN if one is NaN.
 //

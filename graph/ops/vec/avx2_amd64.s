@@ -2216,6 +2216,86 @@ end5:
 	VZEROUPPER
 	RET
 
+// func addBelowAVX2(dst []float32, x []float32, a float32)
+// Requires: AVX
+TEXT ·addBelowAVX2(SB), NOSPLIT, $0-52
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         dst_len+8(FP), DX
+	VBROADCASTSS a+48(FP), Y0
+	XORQ         BX, BX
+	CMPQ         DX, $0x00000020
+	JLT          done2
+
+loop1:
+	VMOVUPS (AX)(BX*4), Y1
+	VMOVUPS (CX)(BX*4), Y2
+	VSUBPS  Y2, Y0, Y2
+	VMOVUPS k00000000<>+0(SB), Y3
+	VMAXPS  Y2, Y3, Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	VMOVUPS 32(AX)(BX*4), Y1
+	VMOVUPS 32(CX)(BX*4), Y2
+	VSUBPS  Y2, Y0, Y2
+	VMOVUPS k00000000<>+0(SB), Y3
+	VMAXPS  Y2, Y3, Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS Y1, 32(AX)(BX*4)
+	VMOVUPS 64(AX)(BX*4), Y1
+	VMOVUPS 64(CX)(BX*4), Y2
+	VSUBPS  Y2, Y0, Y2
+	VMOVUPS k00000000<>+0(SB), Y3
+	VMAXPS  Y2, Y3, Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS Y1, 64(AX)(BX*4)
+	VMOVUPS 96(AX)(BX*4), Y1
+	VMOVUPS 96(CX)(BX*4), Y2
+	VSUBPS  Y2, Y0, Y2
+	VMOVUPS k00000000<>+0(SB), Y3
+	VMAXPS  Y2, Y3, Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS Y1, 96(AX)(BX*4)
+	ADDQ    $0x00000020, BX
+	SUBQ    $0x00000020, DX
+	CMPQ    DX, $0x00000020
+	JGE     loop1
+
+done2:
+	CMPQ DX, $0x00000008
+	JLT  done4
+
+loop3:
+	VMOVUPS (AX)(BX*4), Y1
+	VMOVUPS (CX)(BX*4), Y2
+	VSUBPS  Y2, Y0, Y2
+	VMOVUPS k00000000<>+0(SB), Y3
+	VMAXPS  Y2, Y3, Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	ADDQ    $0x00000008, BX
+	SUBQ    $0x00000008, DX
+	CMPQ    DX, $0x00000008
+	JGE     loop3
+
+done4:
+	TESTQ      DX, DX
+	JEQ        end5
+	LEAQ       tails<>+0(SB), SI
+	NEGQ       DX
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (AX)(BX*4), Y1, Y2
+	VMASKMOVPS (CX)(BX*4), Y1, Y3
+	VSUBPS     Y3, Y0, Y0
+	VMOVUPS    k00000000<>+0(SB), Y3
+	VMAXPS     Y0, Y3, Y0
+	VADDPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+
+end5:
+	VZEROUPPER
+	RET
+
 // func fillAVX2(dst []float32, a float32)
 // Requires: AVX
 TEXT ·fillAVX2(SB), NOSPLIT, $0-28
@@ -3112,6 +3192,91 @@ end5:
 	VPERMILPS    $0xb1, X0, X1
 	VADDPS       X1, X0, X0
 	VMOVSS       X0, s+24(FP)
+	VZEROUPPER
+	RET
+
+// func distancesAVX2(x []float32, b []float32, a float32) (s float32)
+// Requires: AVX
+TEXT ·distancesAVX2(SB), NOSPLIT, $0-60
+	MOVQ         x_base+0(FP), AX
+	MOVQ         b_base+24(FP), CX
+	MOVQ         x_len+8(FP), DX
+	VBROADCASTSS a+48(FP), Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	XORQ         BX, BX
+	CMPQ         DX, $0x00000010
+	JLT          done2
+
+loop1:
+	VMOVUPS (AX)(BX*4), Y3
+	VMOVUPS (CX)(BX*4), Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y0, Y3, Y3
+	VMOVUPS k00000000<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+	VSQRTPS Y3, Y3
+	VMOVUPS Y3, (AX)(BX*4)
+	VADDPS  Y3, Y1, Y1
+	VMOVUPS 32(AX)(BX*4), Y3
+	VMOVUPS 32(CX)(BX*4), Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y0, Y3, Y3
+	VMOVUPS k00000000<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+	VSQRTPS Y3, Y3
+	VMOVUPS Y3, 32(AX)(BX*4)
+	VADDPS  Y3, Y2, Y2
+	ADDQ    $0x00000010, BX
+	SUBQ    $0x00000010, DX
+	CMPQ    DX, $0x00000010
+	JGE     loop1
+
+done2:
+	CMPQ DX, $0x00000008
+	JLT  done4
+
+loop3:
+	VMOVUPS (AX)(BX*4), Y3
+	VMOVUPS (CX)(BX*4), Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y0, Y3, Y3
+	VMOVUPS k00000000<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+	VSQRTPS Y3, Y3
+	VMOVUPS Y3, (AX)(BX*4)
+	VADDPS  Y3, Y1, Y1
+	ADDQ    $0x00000008, BX
+	SUBQ    $0x00000008, DX
+	CMPQ    DX, $0x00000008
+	JGE     loop3
+
+done4:
+	TESTQ      DX, DX
+	JEQ        end5
+	LEAQ       tails<>+0(SB), SI
+	NEGQ       DX
+	VMOVUPS    32(SI)(DX*4), Y3
+	VMASKMOVPS (AX)(BX*4), Y3, Y4
+	VMASKMOVPS (CX)(BX*4), Y3, Y5
+	VADDPS     Y5, Y4, Y4
+	VADDPS     Y0, Y4, Y0
+	VMOVUPS    k00000000<>+0(SB), Y4
+	VMAXPS     Y0, Y4, Y0
+	VSQRTPS    Y0, Y0
+	VMASKMOVPS Y0, Y3, (AX)(BX*4)
+	VANDPS     Y3, Y0, Y0
+	VADDPS     Y0, Y1, Y1
+
+end5:
+	VADDPS       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X0, X1, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, s+56(FP)
 	VZEROUPPER
 	RET
 

@@ -132,6 +132,11 @@ func scaleAVX512(dst []float32, x []float32, a float32)
 //go:noescape
 func axpyAVX512(dst []float32, a float32, x []float32)
 
+// addBelowAVX512 adds max(a − x, 0) to dst.
+//
+//go:noescape
+func addBelowAVX512(dst []float32, x []float32, a float32)
+
 // fillAVX512 writes a to every element.
 //
 //go:noescape
@@ -181,6 +186,11 @@ func dotAVX512(a []float32, b []float32) (s float32)
 //
 //go:noescape
 func nullSumAVX512(x []float32) (s float32)
+
+// distancesAVX512 writes √max(x + b + a, 0) to x and returns the sum.
+//
+//go:noescape
+func distancesAVX512(x []float32, b []float32, a float32) (s float32)
 
 // largestAVX512 returns the largest element, NaN if one is NaN.
 //

@@ -2117,6 +2117,81 @@ end5:
 	VZEROUPPER
 	RET
 
+// func addBelowAVX512(dst []float32, x []float32, a float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addBelowAVX512(SB), NOSPLIT, $0-52
+	VBROADCASTSS k00000000<>+0(SB), Z0
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         dst_len+8(FP), DX
+	VBROADCASTSS a+48(FP), Z1
+	XORQ         BX, BX
+	CMPQ         DX, $0x00000040
+	JLT          done2
+
+loop1:
+	VMOVUPS (AX)(BX*4), Z2
+	VMOVUPS (CX)(BX*4), Z3
+	VSUBPS  Z3, Z1, Z3
+	VMAXPS  Z3, Z0, Z3
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS Z2, (AX)(BX*4)
+	VMOVUPS 64(AX)(BX*4), Z2
+	VMOVUPS 64(CX)(BX*4), Z3
+	VSUBPS  Z3, Z1, Z3
+	VMAXPS  Z3, Z0, Z3
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS Z2, 64(AX)(BX*4)
+	VMOVUPS 128(AX)(BX*4), Z2
+	VMOVUPS 128(CX)(BX*4), Z3
+	VSUBPS  Z3, Z1, Z3
+	VMAXPS  Z3, Z0, Z3
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS Z2, 128(AX)(BX*4)
+	VMOVUPS 192(AX)(BX*4), Z2
+	VMOVUPS 192(CX)(BX*4), Z3
+	VSUBPS  Z3, Z1, Z3
+	VMAXPS  Z3, Z0, Z3
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS Z2, 192(AX)(BX*4)
+	ADDQ    $0x00000040, BX
+	SUBQ    $0x00000040, DX
+	CMPQ    DX, $0x00000040
+	JGE     loop1
+
+done2:
+	CMPQ DX, $0x00000010
+	JLT  done4
+
+loop3:
+	VMOVUPS (AX)(BX*4), Z2
+	VMOVUPS (CX)(BX*4), Z3
+	VSUBPS  Z3, Z1, Z3
+	VMAXPS  Z3, Z0, Z3
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS Z2, (AX)(BX*4)
+	ADDQ    $0x00000010, BX
+	SUBQ    $0x00000010, DX
+	CMPQ    DX, $0x00000010
+	JGE     loop3
+
+done4:
+	TESTQ     DX, DX
+	JEQ       end5
+	MOVL      $0xffffffff, SI
+	BZHIL     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (AX)(BX*4), K1, Z2
+	VMOVUPS.Z (CX)(BX*4), K1, Z3
+	VSUBPS    Z3, Z1, Z1
+	VMAXPS    Z1, Z0, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+end5:
+	VZEROUPPER
+	RET
+
 // func fillAVX512(dst []float32, a float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·fillAVX512(SB), NOSPLIT, $0-28
@@ -2977,6 +3052,90 @@ end5:
 	VPERMILPS     $0xb1, X0, X1
 	VADDPS        X1, X0, X0
 	VMOVSS        X0, s+24(FP)
+	VZEROUPPER
+	RET
+
+// func distancesAVX512(x []float32, b []float32, a float32) (s float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2
+TEXT ·distancesAVX512(SB), NOSPLIT, $0-60
+	VBROADCASTSS k00000000<>+0(SB), Z0
+	MOVQ         x_base+0(FP), AX
+	MOVQ         b_base+24(FP), CX
+	MOVQ         x_len+8(FP), DX
+	VBROADCASTSS a+48(FP), Z1
+	VXORPS       Z2, Z2, Z2
+	VXORPS       Z3, Z3, Z3
+	XORQ         BX, BX
+	CMPQ         DX, $0x00000020
+	JLT          done2
+
+loop1:
+	VMOVUPS (AX)(BX*4), Z4
+	VMOVUPS (CX)(BX*4), Z5
+	VADDPS  Z5, Z4, Z4
+	VADDPS  Z1, Z4, Z4
+	VMAXPS  Z4, Z0, Z4
+	VSQRTPS Z4, Z4
+	VMOVUPS Z4, (AX)(BX*4)
+	VADDPS  Z4, Z2, Z2
+	VMOVUPS 64(AX)(BX*4), Z4
+	VMOVUPS 64(CX)(BX*4), Z5
+	VADDPS  Z5, Z4, Z4
+	VADDPS  Z1, Z4, Z4
+	VMAXPS  Z4, Z0, Z4
+	VSQRTPS Z4, Z4
+	VMOVUPS Z4, 64(AX)(BX*4)
+	VADDPS  Z4, Z3, Z3
+	ADDQ    $0x00000020, BX
+	SUBQ    $0x00000020, DX
+	CMPQ    DX, $0x00000020
+	JGE     loop1
+
+done2:
+	CMPQ DX, $0x00000010
+	JLT  done4
+
+loop3:
+	VMOVUPS (AX)(BX*4), Z4
+	VMOVUPS (CX)(BX*4), Z5
+	VADDPS  Z5, Z4, Z4
+	VADDPS  Z1, Z4, Z4
+	VMAXPS  Z4, Z0, Z4
+	VSQRTPS Z4, Z4
+	VMOVUPS Z4, (AX)(BX*4)
+	VADDPS  Z4, Z2, Z2
+	ADDQ    $0x00000010, BX
+	SUBQ    $0x00000010, DX
+	CMPQ    DX, $0x00000010
+	JGE     loop3
+
+done4:
+	TESTQ     DX, DX
+	JEQ       end5
+	MOVL      $0xffffffff, SI
+	BZHIL     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (AX)(BX*4), K1, Z4
+	VMOVUPS.Z (CX)(BX*4), K1, Z5
+	VADDPS    Z5, Z4, Z4
+	VADDPS    Z1, Z4, Z1
+	VMAXPS    Z1, Z0, Z0
+	VSQRTPS   Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+	VMOVAPS.Z Z0, K1, Z0
+	VADDPS    Z0, Z2, Z2
+
+end5:
+	VADDPS        Z3, Z2, Z2
+	VEXTRACTF32X8 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSS        X0, s+56(FP)
 	VZEROUPPER
 	RET
 

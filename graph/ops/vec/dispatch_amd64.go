@@ -288,6 +288,17 @@ func axpy(dst []float32, a float32, x []float32) {
 	}
 }
 
+func addBelow(dst, x []float32, a float32) {
+	switch active {
+	case pathAVX512:
+		addBelowAVX512(dst, x, a)
+	case pathAVX2:
+		addBelowAVX2(dst, x, a)
+	default:
+		addBelowGo(dst, x, a)
+	}
+}
+
 func fill(dst []float32, a float32) {
 	switch active {
 	case pathAVX512:
@@ -395,6 +406,17 @@ func nullSum(x []float32) (s float32) {
 		return nullSumAVX2(x)
 	default:
 		return nullSumGo(x)
+	}
+}
+
+func distances(x, b []float32, a float32) (s float32) {
+	switch active {
+	case pathAVX512:
+		return distancesAVX512(x, b, a)
+	case pathAVX2:
+		return distancesAVX2(x, b, a)
+	default:
+		return distancesGo(x, b, a)
 	}
 }
 

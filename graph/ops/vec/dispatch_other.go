@@ -108,6 +108,10 @@ func axpy(dst []float32, a float32, x []float32) {
 	axpyGo(dst, a, x)
 }
 
+func addBelow(dst, x []float32, a float32) {
+	addBelowGo(dst, x, a)
+}
+
 func fill(dst []float32, a float32) {
 	fillGo(dst, a)
 }
@@ -146,6 +150,10 @@ func dot(a, b []float32) (s float32) {
 
 func nullSum(x []float32) (s float32) {
 	return nullSumGo(x)
+}
+
+func distances(x, b []float32, a float32) (s float32) {
+	return distancesGo(x, b, a)
 }
 
 func largest(x []float32) (m float32) {

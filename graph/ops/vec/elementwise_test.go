@@ -78,6 +78,10 @@ func elementwiseCases() []elementwiseCase {
 			copy(dst, in[0])
 			Axpy(dst, 0.7, in[1])
 		}, xy, func(in []float64) float64 { return in[0] + in[1]*float64(float32(0.7)) }, tolerance{4e-6, 6e-8}},
+		{"AddBelow", func(dst []float32, in [][]float32) {
+			copy(dst, in[0])
+			AddBelow(dst, in[1], 0.7)
+		}, xy, func(in []float64) float64 { return in[0] + max(float64(float32(0.7))-in[1], 0) }, tolerance{4e-6, 6e-8}},
 		{"Fill", func(dst []float32, in [][]float32) { Fill(dst, 3.25) }, nil, func([]float64) float64 { return 3.25 }, tolerance{}},
 		// From the output: any y, not only one that the activation reaches.
 		{"ReLUGrad", two(ReLUGrad), xy, func(in []float64) float64 {
@@ -128,7 +132,8 @@ func TestElementwise(t *testing.T) {
 						aliased[k] = same.in
 						c.run(same.in, aliased)
 						same.check(t, c.name)
-						if err := sameBits(dst.in, same.in); err != nil && c.name != "Axpy" || err != nil && k == 0 {
+						adds := c.name == "Axpy" || c.name == "AddBelow" // to its first input
+						if err := sameBits(dst.in, same.in); err != nil && (!adds || k == 0) {
 							t.Fatalf("n=%d: dst the same as input %d: %v", n, k, err)
 						}
 					}

@@ -72,6 +72,16 @@ func BCELogits(d, x, t []float32) (s float64) {
 	return s + float64(bceLogits(d, x, t))
 }
 
+// Distances writes √max(x + b + a, 0) to x and returns the sum: what is left of a
+// distance where x are products, b the squares of one side and a that of the other.
+func Distances(x, b []float32, a float32) (s float64) {
+	match(len(x), len(b))
+	for ; len(x) > block; x, b = x[block:], b[block:] {
+		s += float64(distances(x[:block], b[:block], a))
+	}
+	return s + float64(distances(x, b, a))
+}
+
 func sumGo(x []float32) float32 {
 	var s float64
 	for _, v := range x {
@@ -149,6 +159,15 @@ func bceLogitsGo(d, x, t []float32) float32 {
 			p = q / (1 + q)
 		}
 		d[i] = p - t[i]
+	}
+	return float32(s)
+}
+
+func distancesGo(x, b []float32, a float32) float32 {
+	var s float64
+	for i, v := range x {
+		x[i] = float32(math.Sqrt(float64(max(v+b[i]+a, 0))))
+		s += float64(x[i])
 	}
 	return float32(s)
 }

@@ -176,6 +176,29 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+func TestDistances(t *testing.T) {
+	eachPath(t, func(t *testing.T) {
+		for _, n := range append(lengths(), 10_007) {
+			r := newRand(uint64(n))
+			x, b := draw(r, n, normal32), draw(r, n, normal32)
+			got := fence(x, n%5)
+			sum := Distances(got.in, b, 0.5)
+			got.check(t, "Distances")
+			var want float64
+			for i := range x {
+				d := float32(math.Sqrt(max(float64(x[i]+b[i]+0.5), 0)))
+				if got.in[i] != d {
+					t.Fatalf("n=%d: √max(%g + %g + 0.5, 0) = %g, want %g", n, x[i], b[i], got.in[i], d)
+				}
+				want += float64(d)
+			}
+			if math.Abs(sum-want) > sumError*want {
+				t.Errorf("n=%d: the sum is %g, want %g", n, sum, want)
+			}
+		}
+	})
+}
+
 func TestErrorsAtTheEdge(t *testing.T) {
 	eachPath(t, func(t *testing.T) {
 		for _, n := range []int{1, 16, 19} {

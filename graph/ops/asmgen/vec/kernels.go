@@ -172,6 +172,10 @@ func arithmetic(c coefficients) []kernel {
 				e.addMul(in[0], in[1], s[0])
 				return in[:1]
 			}}.body},
+		{"addBelow", "(dst, x []float32, a float32)", "adds max(a − x, 0) to dst.", elementwise{[]string{"dst"}, []string{"dst", "x"}, []string{"a"}, light,
+			func(e *emitter, in, s []vec) []vec {
+				return []vec{e.add(in[0], e.atLeast(e.sub(s[0], in[1]), 0))}
+			}}.body},
 		{"fill", "(dst []float32, a float32)", "writes a to every element.", elementwise{[]string{"dst"}, nil, []string{"a"}, light,
 			func(e *emitter, _, s []vec) []vec { return s }}.body},
 	}
@@ -220,6 +224,7 @@ func reductions(c coefficients) []kernel {
 			e.addMul(acc, in[0], e.kreg(0))
 			return nil
 		}),
+		{"distances", "(x, b []float32, a float32) (s float32)", "writes √max(x + b + a, 0) to x and returns the sum.", distances},
 		{"largest", "(x []float32) (m float32)", "returns the largest element, NaN if one is NaN.", largest},
 		reduce("squaredError", errs("y"), "writes d = y − t and returns Σ d².", []string{"d"}, []string{"y", "t"}, 4, func(e *emitter, l lane, in []vec, acc vec) []vec {
 			d := e.sub(in[0], in[1])
@@ -244,6 +249,20 @@ func reductions(c coefficients) []kernel {
 			return []vec{e.sub(e.div(num, e.add(q, e.k(1))), t)}
 		}),
 	}
+}
+
+func distances(e *emitter) {
+	const unroll = 2
+	x, b, n, a := e.ptr("x"), e.ptr("b"), e.length("x"), e.scalar("a")
+	acc := e.zeros(unroll)
+	e.each(n, unroll, func(l lane) {
+		v := e.add(e.add(e.load(x, l), e.load(b, l)), a)
+		v = e.sqrt(e.atLeast(v, 0))
+		e.store(v, x, l)
+		v = e.live(v, l)
+		e.VADDPS(v, acc[l.step], acc[l.step])
+	})
+	e.ret("s", e.fold(e.VADDPS, acc))
 }
 
 // largest keeps NaN apart: VMAXPS forgets it.
