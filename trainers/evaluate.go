@@ -242,13 +242,15 @@ func (t *Trainer) evaluateCodes(ctx context.Context, e *Evaluation) error {
 			return err
 		}
 	}
-	train, err := Features(ctx, t.Task, t.Params, known, CodeTap)
-	if err != nil {
-		return err
-	}
 	test, err := Features(ctx, t.Task, t.Params, t.Test, CodeTap)
 	if err != nil {
 		return err
+	}
+	train := eval.Features{D: test.D}
+	if len(t.Task.Spec.Classes) > 0 || t.hasNeighbours() { // nothing else asks for codes of training examples
+		if train, err = Features(ctx, t.Task, t.Params, known, CodeTap); err != nil {
+			return err
+		}
 	}
 	figures, skipped, err := eval.Code(ctx, train, test)
 	if err != nil {
@@ -273,16 +275,24 @@ const (
 	neighbourK       = 8
 )
 
+// hasNeighbours reports whether examples can be drawn beside their neighbours.
+func (t *Trainer) hasNeighbours() bool { return len(t.shown()) == 3 }
+
+// shown is the shape of an example as it is drawn, (C, H, W) of pictures.
+func (t *Trainer) shown() []int {
+	if t.Task.Pixels.Past > 0 { // of a clip the last frame that is seen
+		return t.Task.Spec.Shape[1:]
+	}
+	return t.Task.Spec.Shape
+}
+
 // drawNeighbours adds a picture: test examples, each followed by the training
 // examples, of known, whose codes are nearest to its own.
 func (t *Trainer) drawNeighbours(ctx context.Context, e *Evaluation, known data.Source, train, test eval.Features) error {
-	shape, last := t.Task.Spec.Shape, 0
-	if t.Task.Pixels.Past > 0 { // of a clip the last frame that is seen
-		shape, last = shape[1:], t.Task.Pixels.Past-1
-	}
-	if len(shape) != 3 || train.N() < neighbourK {
+	if !t.hasNeighbours() || train.N() < neighbourK {
 		return nil
 	}
+	shape, last := t.shown(), max(0, t.Task.Pixels.Past-1)
 	size := shape[0] * shape[1] * shape[2]
 	// Spread over the test examples, which may be in the order of their classes.
 	index := Spread(neighbourQueries, test.N())

@@ -341,6 +341,10 @@ func TestCodeWithoutLabels(t *testing.T) {
 	if err != nil || len(skipped) != 0 || len(got) != 1 || got[0].Name != "effective rank" {
 		t.Errorf("%v, %v, %v", got, skipped, err)
 	}
+	alone, _, err := Code(t.Context(), Features{D: f.D}, f)
+	if err != nil || !slices.Equal(alone, got) {
+		t.Errorf("without training codes: %v, %v, want %v", alone, err, got)
+	}
 	f.Labels = make([]int, f.N()) // one class only
 	_, skipped, _ = Code(t.Context(), f, f)
 	if len(skipped) != 1 || !strings.Contains(skipped[0], "two classes") {
