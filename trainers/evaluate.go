@@ -323,7 +323,7 @@ func (t *Trainer) drawNeighbours(ctx context.Context, e *Evaluation, known data.
 		}
 	}
 	var sheet image.Image
-	sheet, err = transforms.Sheet(tiles, shape, neighbourK+2, max(1, 56/shape[1]))
+	sheet, err = transforms.Sheet(tiles, shape, neighbourK+2, max(1, 64/shape[1]))
 	if err != nil {
 		return err
 	}

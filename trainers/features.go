@@ -43,6 +43,12 @@ func EachActivation(ctx context.Context, task objectives.Task, ps *graph.Params,
 // eachTap runs what build makes of clean examples over all of a source.
 func eachTap(ctx context.Context, task objectives.Task, ps *graph.Params, src data.Source, build func(t objectives.Task, s *graph.Scope), tap string,
 	visit func(b *data.Batch, v graph.View) error) error {
+	return eachOf(ctx, task, ps, src, build, []string{tap}, func(b *data.Batch, views []graph.View) error { return visit(b, views[0]) })
+}
+
+// eachOf is eachTap of several activations, in the order of taps.
+func eachOf(ctx context.Context, task objectives.Task, ps *graph.Params, src data.Source, build func(t objectives.Task, s *graph.Scope), taps []string,
+	visit func(b *data.Batch, views []graph.View) error) error {
 	task.Batch = min(task.Batch, src.Len())
 	var p *graph.Program
 	var feed *graph.Feed
@@ -76,11 +82,15 @@ func eachTap(ctx context.Context, task objectives.Task, ps *graph.Params, src da
 		if err := p.Run(feed, 0); err != nil {
 			return err
 		}
-		v, ok := p.Tap(tap)
-		if !ok {
-			return fmt.Errorf("the encoder has no activation %q; there are %s", tap, strings.Join(p.Taps(), ", "))
+		views := make([]graph.View, len(taps))
+		for i, tap := range taps {
+			v, ok := p.Tap(tap)
+			if !ok {
+				return fmt.Errorf("the encoder has no activation %q; there are %s", tap, strings.Join(p.Taps(), ", "))
+			}
+			views[i] = v
 		}
-		if err := visit(b, v); err != nil {
+		if err := visit(b, views); err != nil {
 			return err
 		}
 		done += b.N()
@@ -173,16 +183,26 @@ func Foreign(ps *graph.Params, rest []checkpoints.Array, pixels objectives.Scali
 // Features are the activations of all examples of a source: N rows of D values
 // in memory.
 func Features(ctx context.Context, task objectives.Task, ps *graph.Params, src data.Source, tap string) (eval.Features, error) {
-	var f eval.Features
-	err := EachFeature(ctx, task, ps, src, tap, func(b *data.Batch, rows []float32, d int) error {
-		if f.X == nil {
-			f.D = d
-			f.X = mem.Floats(src.Len() * d)[:0]
-			f.Labels = make([]int, 0, src.Len())
+	list, err := FeaturesOf(ctx, task, ps, src, []string{tap})
+	return list[0], err
+}
+
+// FeaturesOf is Features of several activations, in the order of taps, for which the
+// encoder runs once.
+func FeaturesOf(ctx context.Context, task objectives.Task, ps *graph.Params, src data.Source, taps []string) ([]eval.Features, error) {
+	list := make([]eval.Features, len(taps))
+	err := eachOf(ctx, task, ps, src, encoderAlone, taps, func(b *data.Batch, views []graph.View) error {
+		for i, v := range views {
+			f := &list[i]
+			if f.X == nil {
+				f.D = len(v.Data) / b.N()
+				f.X = mem.Floats(src.Len() * f.D)[:0]
+				f.Labels = make([]int, 0, src.Len())
+			}
+			f.X = append(f.X, v.Data...)
+			f.Labels = append(f.Labels, b.Labels...)
 		}
-		f.X = append(f.X, rows...)
-		f.Labels = append(f.Labels, b.Labels...)
 		return nil
 	})
-	return f, err
+	return list, err
 }

@@ -139,7 +139,7 @@ func (o *lookFlags) look(c *cobra.Command, run string, kept *job.Kept) (*look, e
 	if l.src, err = data.Subset(l.all, l.index); err != nil {
 		return nil, err
 	}
-	l.kept.Task.Batch = min(128, l.src.Len())
+	l.kept.Task.Batch = min(lookBatch, l.src.Len())
 	console := newConsole(c)
 	console.onSignal = "leaving, nothing is written"
 	ctx, stop := untilSignal(c.Context(), console)
@@ -186,25 +186,43 @@ func (l *look) name(command string) string {
 	return command + "-" + strings.ReplaceAll(strings.TrimPrefix(l.layer, "encoder/"), "/", "-")
 }
 
-// maxLookValues bounds the activations that are held at a time: 512 MiB.
-const maxLookValues = 1 << 27
+// Limits of the activations that are held at a time.
+const (
+	maxLookValues  = 1 << 27 // of one layer: 512 MiB
+	someLookValues = 1 << 26 // of several together
+	lookBatch      = 32      // examples that an encoder is run on at a time
+)
 
-// features are the activations of a layer of all examples. There are fewer examples
-// where a layer is so wide that they would not fit.
+// features are the activations of a layer of all examples, an error where a layer is so
+// wide that they would not fit.
 func (l *look) features(layer string) (eval.Features, error) {
-	taps, err := trainers.Taps(l.kept.Task, l.kept.Params)
+	list, err := l.featuresOf([]string{layer})
 	if err != nil {
 		return eval.Features{}, err
 	}
-	for _, t := range taps {
-		if t.Name != layer {
-			continue
+	return list[0], nil
+}
+
+// featuresOf is features of the first of several layers: of as many as fit into memory
+// together, at least of one.
+func (l *look) featuresOf(layers []string) ([]eval.Features, error) {
+	taps, err := trainers.Taps(l.kept.Task, l.kept.Params)
+	if err != nil {
+		return nil, err
+	}
+	all := 0
+	for i, layer := range layers {
+		v, there := tapNamed(taps, layer)
+		wide := size(v.Shape)
+		if room := maxLookValues / max(1, wide); there && room < l.src.Len() {
+			return nil, fmt.Errorf("%s has %d values, of which %d examples do not fit into memory; want -n %d or less", layer, wide, l.src.Len(), room)
 		}
-		if room := maxLookValues / max(1, size(t.Shape)); room < l.src.Len() {
-			return eval.Features{}, fmt.Errorf("%s has %d values, of which %d examples do not fit into memory; want -n %d or less", layer, size(t.Shape), l.src.Len(), room)
+		if all += wide * l.src.Len(); i > 0 && all > someLookValues {
+			layers = layers[:i]
+			break
 		}
 	}
-	return trainers.Features(l.ctx, l.kept.Task, l.kept.Params, l.src, layer)
+	return trainers.FeaturesOf(l.ctx, l.kept.Task, l.kept.Params, l.src, layers)
 }
 
 func size(shape []int) int {
@@ -277,12 +295,12 @@ func (l *look) choose(flag, list string) error {
 func (l *look) take(index []int) (err error) {
 	l.index = index
 	l.src, err = data.Subset(l.all, l.index)
-	l.kept.Task.Batch = min(128, l.src.Len())
+	l.kept.Task.Batch = min(lookBatch, l.src.Len())
 	return err
 }
 
 // shownSide is the side in pixels at which a picture is drawn in a sheet.
-func shownSide(shape []int) int { return shape[2] * max(1, 56/shape[2]) }
+func shownSide(shape []int) int { return shape[2] * max(1, 64/shape[2]) }
 
 // tapNamed finds an activation.
 func tapNamed(taps []graph.View, name string) (graph.View, bool) {

@@ -119,12 +119,12 @@ func (l *look) sameExamples(run string) (*look, error) {
 	if other.src, err = data.Subset(all, l.index); err != nil {
 		return nil, err
 	}
-	kept.Task.Batch = min(128, other.src.Len())
+	kept.Task.Batch = min(lookBatch, other.src.Len())
 	return &other, nil
 }
 
-// grams are those of all layers, or of one, one layer's activations being held at a
-// time.
+// grams are those of all layers, or of one. As many layers are taken at a time as fit
+// into memory, so that the encoder runs few times.
 func (l *look) grams(all bool, layer string) (names []string, grams []*eval.Gram, err error) {
 	layers := []string{layer}
 	if all {
@@ -134,16 +134,20 @@ func (l *look) grams(all bool, layer string) (names []string, grams []*eval.Gram
 	} else if err := hasLayer(l.kept, layer); err != nil {
 		return nil, nil, err
 	}
-	for _, name := range layers {
-		f, err := l.features(name)
+	for len(layers) > 0 {
+		list, err := l.featuresOf(layers)
 		if err != nil {
 			return nil, nil, err
 		}
-		g, err := eval.NewGram(f)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", name, err)
+		for i, f := range list {
+			g, err := eval.NewGram(f)
+			if err != nil {
+				return nil, nil, fmt.Errorf("%s: %w", layers[i], err)
+			}
+			names, grams = append(names, strings.TrimPrefix(layers[i], "encoder/")), append(grams, g)
+			list[i] = eval.Features{}
 		}
-		names, grams = append(names, strings.TrimPrefix(name, "encoder/")), append(grams, g)
+		layers = layers[len(list):]
 	}
 	return names, grams, nil
 }

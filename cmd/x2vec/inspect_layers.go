@@ -44,15 +44,15 @@ so many steps. The recipe "mapping" trains a small net on points of the plane fo
 			if err != nil {
 				return err
 			}
-			steps, features, err := l.overTraining(layers)
-			if err != nil {
-				return err
-			}
 			names := []string{"input"}
 			for _, name := range layers {
 				names = append(names, strings.TrimPrefix(name, "encoder/"))
 			}
-			r, err := inspect.NewLayers(names, steps, features, l.all.Spec().Classes)
+			steps, read, err := l.overTraining(layers)
+			if err != nil {
+				return err
+			}
+			r, err := inspect.NewLayers(names, steps, l.all.Spec().Classes, read)
 			if err != nil {
 				return err
 			}
@@ -79,10 +79,9 @@ so many steps. The recipe "mapping" trains a small net on points of the plane fo
 	return c
 }
 
-// overTraining gives the features of the input and of all layers at the start and at
-// the kept checkpoints, spread evenly where there are many, up to the one that is
-// looked at.
-func (l *look) overTraining(layers []string) (steps []int, features [][]eval.Features, err error) {
+// overTraining gives the steps of training at which the encoder is kept, 0 for the
+// untrained one, and what reads its layers at one of them, the input first.
+func (l *look) overTraining(layers []string) (steps []int, read func(step int, visit func(f eval.Features) error) error, err error) {
 	store, err := checkpoints.Open(filepath.Join(l.run, trainers.CheckpointsDir))
 	if err != nil {
 		return nil, nil, err
@@ -93,50 +92,60 @@ func (l *look) overTraining(layers []string) (steps []int, features [][]eval.Fea
 	}
 	var kept []int
 	for _, info := range list {
-		if info.Step <= l.kept.Step {
+		if info.Step < l.kept.Step {
 			kept = append(kept, info.Step)
 		}
 	}
+	untrained, err := trainers.Untrained(l.kept.Task, l.kept.File.Seed)
+	if err == nil && l.kept.Step > 0 {
+		steps = append(steps, 0)
+	}
+	for _, i := range trainers.Spread(maxFrames-1, len(kept)) {
+		steps = append(steps, kept[i])
+	}
+	steps = append(steps, l.kept.Step)
 	input, err := l.pixels()
 	if err != nil {
 		return nil, nil, err
 	}
-	at := func(step int) error {
-		one := []eval.Features{input}
-		for _, name := range layers {
-			f, err := l.features(name)
+	at := func(step int) (*job.Kept, error) {
+		switch step {
+		case l.kept.Step:
+			return l.kept, nil
+		case 0:
+			first := *l.kept
+			first.Params = untrained
+			return &first, nil
+		}
+		k, err := job.Keep(l.run, step)
+		if err == nil {
+			k.Task.Batch = l.kept.Task.Batch
+		}
+		return k, err
+	}
+	return steps, func(step int, visit func(f eval.Features) error) error {
+		kept, err := at(step)
+		if err != nil {
+			return err
+		}
+		one := *l
+		one.kept = kept
+		if err := visit(input); err != nil {
+			return err
+		}
+		for left := layers; len(left) > 0; {
+			list, err := one.featuresOf(left)
 			if err != nil {
 				return err
 			}
-			one = append(one, f)
+			left = left[len(list):]
+			for i, f := range list {
+				if err := visit(f); err != nil {
+					return err
+				}
+				list[i] = eval.Features{}
+			}
 		}
-		steps, features = append(steps, step), append(features, one)
 		return nil
-	}
-	last := l.kept
-	if ps, err := trainers.Untrained(last.Task, last.File.Seed); err == nil {
-		first := *last
-		first.Params = ps
-		l.kept = &first
-		if err := at(0); err != nil {
-			return nil, nil, err
-		}
-	}
-	for _, i := range trainers.Spread(maxFrames, len(kept)) {
-		step := kept[i]
-		if i == kept[len(kept)-1] {
-			step = last.Step
-		}
-		k, err := job.Keep(l.run, step)
-		if err != nil {
-			return nil, nil, err
-		}
-		k.Task.Batch = last.Task.Batch
-		l.kept = k
-		if err := at(step); err != nil {
-			return nil, nil, err
-		}
-	}
-	l.kept = last
-	return steps, features, nil
+	}, nil
 }

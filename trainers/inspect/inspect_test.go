@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"bytes"
+	"errors"
 	"image/gif"
 	"math"
 	"slices"
@@ -128,7 +129,9 @@ func TestLayers(t *testing.T) {
 	two := eval.Features{X: []float32{0, 0, 1, 0, 0, 2}, D: 2, Labels: []int{0, 1, -1}}
 	wide := eval.Features{X: []float32{0, 0, 0, 3, 0, 0, 0, 5, 0}, D: 3}
 	one := eval.Features{X: []float32{1, 2, 3}, D: 1}
-	l, err := NewLayers([]string{"input", "fc0", "code"}, []int{0, 5}, [][]eval.Features{{two, wide, one}, {two, wide, one}}, []string{"a", "b"})
+	l, err := NewLayers([]string{"input", "fc0", "code"}, []int{0, 5}, []string{"a", "b"}, func(_ int, visit func(eval.Features) error) error {
+		return errors.Join(visit(two), visit(wide), visit(one))
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,25 +31,33 @@ type LayerStep struct {
 	Places [][][2]float64 `json:"places"`
 }
 
-// NewLayers places the examples of several layers over several steps: features by step
-// and layer.
-func NewLayers(names []string, steps []int, features [][]eval.Features, classes []string) (*Layers, error) {
-	last := features[len(features)-1]
-	l := &Layers{Classes: classes, Labels: last[0].Labels, Names: names, Steps: make([]LayerStep, len(steps))}
-	for i, step := range steps {
-		l.Steps[i].Step = step
-	}
-	for j := range names {
-		l.Widths = append(l.Widths, last[j].D)
-		var p *plane
-		if last[j].D > 2 {
-			var err error
-			if p, err = planeOf(last[j], 2); err != nil {
-				return nil, fmt.Errorf("%s: %w", names[j], err)
+// NewLayers places the examples of several layers over several steps. read gives the
+// codes at one of the steps to visit, layer by layer in the order of names; it is asked
+// for the last step first, and nothing of what it gives is kept.
+func NewLayers(names []string, steps []int, classes []string, read func(step int, visit func(f eval.Features) error) error) (*Layers, error) {
+	l := &Layers{Classes: classes, Names: names, Steps: make([]LayerStep, len(steps))}
+	planes := make([]*plane, len(names)) // nil of a layer that is shown as it is
+	last := len(steps) - 1
+	for k := range steps {
+		i := (last + k) % len(steps) // the last one, and then from the first on
+		at := &l.Steps[i]
+		at.Step = steps[i]
+		err := read(steps[i], func(f eval.Features) error {
+			j := len(at.Places)
+			if i == last {
+				l.Labels, l.Widths = f.Labels, append(l.Widths, f.D)
+				if f.D > 2 {
+					var err error
+					if planes[j], err = planeOf(f, 2); err != nil {
+						return fmt.Errorf("%s: %w", names[j], err)
+					}
+				}
 			}
-		}
-		for i := range steps {
-			l.Steps[i].Places = append(l.Steps[i].Places, flat(features[i][j], p))
+			at.Places = append(at.Places, flat(f, planes[j]))
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
 	return l, nil

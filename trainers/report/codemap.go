@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,10 +10,8 @@ import (
 	"x2vec/trainers/runs"
 )
 
-const (
-	maxMapPoints = 4000    // of a page that is complete in itself
-	maxThumbs    = 1 << 20 // bytes of the sheet of small pictures there
-)
+// maxMapPoints is how many a page that is complete in itself has.
+const maxMapPoints = 4000
 
 // A codeMap is the map of a run's codes as a page shows it.
 type codeMap struct {
@@ -48,29 +45,31 @@ type mapThumbs struct {
 	At      []int  `json:"at,omitempty"` // number of each point's picture, where that is not its own
 }
 
-// readMap takes the map of a run into its page; pages that a server gives ask for it.
-func (r *run) readMap(src string) {
+// readMap takes the map of a run into its page, its small pictures in room bytes, of
+// which it gives how many it took; pages that a server gives ask for it.
+func (r *run) readMap(src string, room int) (took int) {
 	m, err := runs.ReadMap(r.Files)
 	if errors.Is(err, fs.ErrNotExist) {
-		return
+		return 0
 	}
 	if err != nil {
 		r.fault(err)
-		return
+		return 0
 	}
 	c := &codeMap{Src: src, Title: fmt.Sprintf("%s of %s at step %s, %s examples",
 		methodName(m.Method), m.Tap, Number(float64(m.Step)), Number(float64(len(m.Points))))}
 	r.Map = c
 	if src != "" {
-		return
+		return 0
 	}
 	d := newMapData(m, maxMapPoints)
 	if n := len(m.Points); len(d.X) < n {
 		c.Note = fmt.Sprintf("%s of them are on this page.", Number(float64(len(d.X))))
 	}
 	if t := m.Thumbs; t != nil {
-		if png, err := runs.ReadFile(r.Files, t.File, maxThumbs); err == nil {
-			d.thumbs("data:image/png;base64," + base64.StdEncoding.EncodeToString(png))
+		if p, err := readPNG(r.Files, t.File, room); err == nil {
+			d.thumbs(string(p.URI))
+			took = p.Size
 		} else {
 			c.Note = join(c.Note, "Small pictures are left out: "+err.Error()+".")
 		}
@@ -78,9 +77,10 @@ func (r *run) readMap(src string) {
 	text, err := json.Marshal(d)
 	if err != nil {
 		r.fault(err)
-		return
+		return 0
 	}
 	c.Data = string(text)
+	return took
 }
 
 // MapJSON gives the map of a run for the page's script, with the small pictures at

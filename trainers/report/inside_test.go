@@ -1,9 +1,13 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"html"
+	"image"
+	"image/png"
+	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -104,4 +108,64 @@ func TestProbesOnPage(t *testing.T) {
 	wants(t, page, "Accuracy on mnist, 10 labels a class", "mean and 95 % interval over 3 seeds", "this encoder (32)", "91.00 ± 1.20 %<span", "<td>90.00 %</td>", "raw pixels (784)", "80.00 ± 2.00 %",
 		"<li>standardised &lt;codes&gt;</li>", "Left out: PCA: too few", "transfer/broken.json: unexpected end", "nearest neighbours")
 	wants(t, renderAll(t, dir, whole(t)), "Probes of the encoders", "Accuracy on mnist, 10 labels a class, linear")
+}
+
+// noise is a picture that does not compress.
+func noise(t testing.TB, w, h int) string {
+	t.Helper()
+	img := image.NewNRGBA(image.Rect(0, 0, w, h))
+	x := uint32(1)
+	for i := range img.Pix {
+		x = x*1664525 + 1013904223
+		img.Pix[i] = byte(x >> 24)
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// However large the pictures of a run are, its page stays small, and shows them all.
+func TestLargePictures(t *testing.T) {
+	dir := whole(t)
+	put(t, dir, "inspect/units.png", noise(t, 640, 640))
+	put(t, dir, "inspect/neighbors.png", noise(t, 400, 300))
+	put(t, dir, "inspect/rdm.png", picture(t, 30, 20))
+	put(t, dir, "inspect/layers.gif", "GIF89a\x01\x00\x01\x00\x00\x00\x00"+strings.Repeat("x", 3<<20))
+	put(t, dir, "samples/step-00001000-codes.png", noise(t, 720, 720))
+	put(t, dir, runs.MapFile, mapOf(t, 5))
+	put(t, dir, "inspect/map-thumbs.png", noise(t, 600, 600))
+	page := render(t, dir)
+	if len(page) > 5e6 {
+		t.Errorf("the page has %d bytes", len(page))
+	}
+	wants(t, page, "Drawn here with less detail than in inspect/units.png.", "less detail than in the folder samples", "data:image/jpeg;base64,",
+		"inspect/layers.gif: its 3.1 MB are too many for this page", `width="30" height="20"`)
+	if n := strings.Count(page, `class="samples look"`); n != 3 {
+		t.Errorf("%d of 3 pictures are there", n)
+	}
+	if strings.Contains(page, "Small pictures are left out") {
+		t.Error("the map has no small pictures")
+	}
+	if strings.Contains(page, "less detail than in inspect/rdm.png") {
+		t.Error("a small picture was reduced")
+	}
+}
+
+func TestShareOut(t *testing.T) {
+	for _, c := range []struct {
+		sizes []int
+		room  int
+		want  int
+	}{
+		{nil, 10, math.MaxInt},
+		{[]int{3, 4}, 7, math.MaxInt},
+		{[]int{100, 1, 100}, 41, 20},
+		{[]int{9, 9}, 10, 5},
+	} {
+		if got := shareOut(c.sizes, c.room); got != c.want {
+			t.Errorf("shareOut(%v, %d) = %d, want %d", c.sizes, c.room, got, c.want)
+		}
+	}
 }

@@ -27,7 +27,9 @@ const maxLooks = 24
 type look struct {
 	Title, Note, Caption, Alt string
 	URI                       template.URL
-	Width, Height             int // 0 where the picture says none
+	Width, Height             int    // 0 where the picture says none
+	Reduced                   bool   // it has less detail than the file
+	File                      string // the file, if it is reduced
 }
 
 // A lookTable is one table that was made so.
@@ -100,9 +102,17 @@ func (r *run) readLooks(address func(run, file string) string, room int) {
 	}
 	slices.SortStableFunc(names, func(a, b string) int { return rank(a) - rank(b) })
 	left := len(names)
-	for _, name := range names[:min(left, maxLooks)] {
+	names = names[:min(left, maxLooks)]
+	var sizes []int
+	for _, name := range names {
+		if info, err := fs.Stat(r.Files, path.Join(runs.InspectDir, name)); err == nil {
+			sizes = append(sizes, int(info.Size()))
+		}
+	}
+	each := shareOut(sizes, room)
+	for _, name := range names {
 		file := path.Join(runs.InspectDir, name)
-		l, size, err := readLook(r.Files, file, min(maxPicture, room), address != nil)
+		l, err := readLook(r.Files, file, each, address != nil)
 		if err != nil {
 			r.fault(err)
 			continue
@@ -111,7 +121,9 @@ func (r *run) readLooks(address func(run, file string) string, room int) {
 			l.URI = template.URL(address(r.Name, file))
 		}
 		l.Note, l.Caption = about[file].note(), shortened(about[file].Caption)
-		room -= size
+		if l.Reduced {
+			l.File = file
+		}
 		r.Looks = append(r.Looks, l)
 	}
 	if n := left - maxLooks; n > 0 {
@@ -129,9 +141,12 @@ func kindOf(stem string) string {
 	return stem
 }
 
-// readLook reads one picture if it has at most so many bytes; of one that the page
-// only points to, no more than its size.
-func readLook(files fs.FS, name string, limit int, pointed bool) (l look, size int, err error) {
+// maxDrawn bounds the drawings and moving pictures whose size is looked at.
+const maxDrawn = 8 << 20
+
+// readLook reads one picture for a page that has so many bytes left for it; of one
+// that the page only points to, no more than its size.
+func readLook(files fs.FS, name string, room int, pointed bool) (l look, err error) {
 	ext := path.Ext(name)
 	stem := strings.TrimSuffix(path.Base(name), ext)
 	kind := kindOf(stem)
@@ -143,33 +158,34 @@ func readLook(files fs.FS, name string, limit int, pointed bool) (l look, size i
 	}
 	l.Alt = strings.TrimSuffix(l.Title, ".") + "."
 	if ext == ".png" {
-		f, size, err := readFrame(files, name, limit, pointed)
-		l.URI, l.Width, l.Height = f.URI, f.Width, f.Height
-		return l, size, err
+		f, _, err := readFrame(files, name, room, pointed)
+		l.URI, l.Width, l.Height, l.Reduced = f.URI, f.Width, f.Height, f.Reduced
+		return l, err
 	}
-	if pointed {
-		limit = maxPicture
-	}
-	b, err := runs.ReadFile(files, name, int64(limit))
+	b, err := runs.ReadFile(files, name, maxDrawn)
 	if err != nil {
-		return l, 0, err
+		return l, err
 	}
 	switch ext {
 	case ".gif":
 		c, err := gif.DecodeConfig(bytes.NewReader(b))
 		if err != nil {
-			return l, 0, fmt.Errorf("%s: is no whole GIF: %w", name, err)
+			return l, fmt.Errorf("%s: is no whole GIF: %w", name, err)
 		}
 		l.Width, l.Height = c.Width, c.Height
 	case ".svg":
 		if l.Width, l.Height, err = svgSize(b); err != nil {
-			return l, 0, fmt.Errorf("%s: is no SVG: %w", name, err)
+			return l, fmt.Errorf("%s: is no SVG: %w", name, err)
 		}
 	}
-	if !pointed {
+	switch {
+	case pointed:
+	case len(b) > room: // a movement or a drawing that has less detail would be another
+		return l, fmt.Errorf("%s: its %s are too many for this page", name, Bytes(int64(len(b))))
+	default:
 		l.URI = template.URL("data:" + mediaTypes[ext] + ";base64," + base64.StdEncoding.EncodeToString(b))
 	}
-	return l, len(b), nil
+	return l, nil
 }
 
 // svgSize is the size that a drawing gives itself, 0 where it gives none.

@@ -273,8 +273,8 @@ func TestDamagedRuns(t *testing.T) {
 		"picture is none": {func(dir string) { put(t, dir, "samples/step-00001000-reconstructions.png", "PNG") },
 			[]string{"samples/step-00001000-reconstructions.png: is no whole PNG", "step 500"}},
 		"picture is huge": {func(dir string) {
-			put(t, dir, "samples/step-00001000-reconstructions.png", strings.Repeat("x", maxPicture+1))
-		}, []string{"samples/step-00001000-reconstructions.png: has 2097153 bytes, more than the 2097152 that are read"}},
+			put(t, dir, "samples/step-00001000-reconstructions.png", strings.Repeat("x", maxRead+1))
+		}, []string{"samples/step-00001000-reconstructions.png: has 67108865 bytes, more than the 67108864 that are read"}},
 		"strange names": {func(dir string) {
 			for _, n := range []string{"step-1-a.png", "step-00000001-..png", "step-99999999999999999999-a.png", "x.png", "step-00000001-a.jpg"} {
 				put(t, dir, "samples/"+n, picture(t, 2, 2))

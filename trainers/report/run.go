@@ -104,17 +104,17 @@ func gather(src Source, number int, live *Live, room int) *run {
 	for _, err := range faults {
 		r.fault(err)
 	}
-	drawn := room // half for the other pictures where there are any
 	var address func(run, file string) string
 	mapAddress := ""
 	if live != nil {
 		address, mapAddress = live.File, live.Map
 	}
+	room -= r.readMap(mapAddress, room/3)
+	drawn := room // half for the other pictures where there are any
 	if _, err := fs.Stat(src.Files, runs.InspectDir); err == nil && live == nil {
 		drawn /= 2
 	}
 	r.readLooks(address, room-r.readSamples(address, drawn))
-	r.readMap(mapAddress)
 	r.readTransfers()
 
 	info, err := fs.Stat(src.Files, runs.MetricsFile)

@@ -1,13 +1,10 @@
 package report
 
 import (
-	"bytes"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"html/template"
 	"image/png"
-	"io"
 	"io/fs"
 	"path"
 	"regexp"
@@ -18,17 +15,14 @@ import (
 	"x2vec/trainers/runs"
 )
 
-// Limits of what a page carries.
-const (
-	maxFrames  = 12      // steps of one kind of picture
-	maxPicture = 2 << 20 // bytes of one file
-	maxAll     = 3 << 20 // bytes of all pictures together, so that a page has less than 5 MB
-)
+// maxFrames is how many steps of one kind of picture a page shows.
+const maxFrames = 12
 
 // A sample is one kind of picture at several steps of the run.
 type sample struct {
 	ID, Title, Caption string
 	Frames             []frame
+	Reduced            bool // some show less detail than their files
 }
 
 // Last is the position of the last frame.
@@ -41,6 +35,7 @@ type frame struct {
 	URI           template.URL
 	Width, Height int
 	Shown         bool // the last one; the script shows others
+	Reduced       bool // with less detail than the file has
 }
 
 // enlarge shows small pictures larger, every pixel as several.
@@ -92,22 +87,26 @@ func (r *run) readSamples(address func(run, file string) string, room int) (took
 		}
 		s := sample{ID: name, Title: title}
 		var files []string
+		var sizes []int
+		share := room / (len(names) - i)
 		for n := maxFrames; n > 0; n-- { // as many as there is room for
-			files = files[:0]
-			size := int64(0)
+			files, sizes = files[:0], sizes[:0]
+			all := 0
 			for _, step := range spread(steps[name], n) {
 				file := fmt.Sprintf("%s/step-%08d-%s.png", runs.SamplesDir, step, name)
 				if info, err := fs.Stat(r.Files, file); err == nil {
-					size += info.Size()
+					sizes = append(sizes, int(info.Size()))
+					all += int(info.Size())
 				}
 				files = append(files, file)
 			}
-			if address != nil || n == 1 || size <= int64(room/(len(names)-i)) {
+			if address != nil || all <= share {
 				break
 			}
 		}
+		each := shareOut(sizes, share)
 		for _, file := range files {
-			f, size, err := readFrame(r.Files, file, min(maxPicture, room), address != nil)
+			f, size, err := readFrame(r.Files, file, each, address != nil)
 			if err != nil {
 				r.fault(err)
 				continue
@@ -125,6 +124,7 @@ func (r *run) readSamples(address func(run, file string) string, room int) (took
 				f.Alt += " " + c
 				s.Caption = c
 			}
+			s.Reduced = s.Reduced || f.Reduced
 			s.Frames = append(s.Frames, f)
 		}
 		if n := len(s.Frames); n > 0 {
@@ -169,31 +169,21 @@ func spread(steps []int, n int) []int {
 	return out
 }
 
-// readFrame reads one picture if it has at most so many bytes; of one that the page
-// only points to, no more than its size.
-func readFrame(files fs.FS, name string, limit int, pointed bool) (f frame, size int, err error) {
-	var b []byte
-	var r io.Reader
-	if pointed {
-		file, _, err := runs.OpenFile(files, name)
-		if err != nil {
-			return f, 0, err
-		}
-		defer file.Close()
-		r = file
-	} else {
-		if b, err = runs.ReadFile(files, name, int64(limit)); err != nil {
-			return f, 0, err
-		}
-		r = bytes.NewReader(b)
+// readFrame reads one picture for a page that has so many bytes left for it; of one
+// that the page only points to, no more than its size.
+func readFrame(files fs.FS, name string, room int, pointed bool) (f frame, size int, err error) {
+	if !pointed {
+		p, err := readPNG(files, name, room)
+		return frame{URI: p.URI, Width: p.Width, Height: p.Height, Reduced: p.Reduced}, p.Size, err
 	}
-	c, err := png.DecodeConfig(r)
+	file, _, err := runs.OpenFile(files, name)
+	if err != nil {
+		return f, 0, err
+	}
+	defer file.Close()
+	c, err := png.DecodeConfig(file)
 	if err != nil {
 		return f, 0, fmt.Errorf("%s: is no whole PNG: %w", name, err)
 	}
-	f.Width, f.Height = c.Width, c.Height
-	if !pointed {
-		f.URI = template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(b))
-	}
-	return f, len(b), nil
+	return frame{Width: c.Width, Height: c.Height}, 0, nil
 }

@@ -298,8 +298,8 @@ x2vec.map = (() => {
       }
     }
     thumb(g, i, x, y, w, h) {
-      const t = this.thumbs, k = t.at ? t.at[i] : i;
-      g.drawImage(this.sheet, (k % t.columns) * t.width, Math.floor(k / t.columns) * t.height, t.width, t.height, x, y, w, h);
+      const t = this.thumbs, k = t.at ? t.at[i] : i, f = this.sheet.naturalWidth / (t.columns * t.width); // a page may have the sheet smaller
+      g.drawImage(this.sheet, (k % t.columns) * t.width * f, Math.floor(k / t.columns) * t.height * f, t.width * f, t.height * f, x, y, w, h);
     }
 
     // tell says what is known of the point that is pointed at or picked.
