@@ -44,8 +44,8 @@ what each of its layers knows: which examples are nearest to a query, and how we
 linear map reads colour, shape and place, beside the same net untrained. Every layer is
 seen by the same number of principal components.
 
-It leaves an ordinary run, with inspect/experiment.png, -neighbors.png and .json beside
-it. A run that is there already is gone on with.`,
+It leaves an ordinary run whose report.html begins with what was found, and
+inspect/experiment.png, -neighbors.png and .json in it. A run that is there already is gone on with.`,
 		Example: "  x2vec experiment shapes\n  x2vec experiment shapes --steps 500 --set encoder.code=16 --out runs/shapes-16",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -56,7 +56,10 @@ it. A run that is there already is gone on with.`,
 			if err := o.run(c, "shapes"); err != nil {
 				return err
 			}
-			return layersOfShapes(c, o.out)
+			if err := layersOfShapes(c, o.out); err != nil {
+				return err
+			}
+			return writePage(c, []string{o.out}, filepath.Join(o.out, trainers.ReportFile))
 		},
 	}
 	f := c.Flags()

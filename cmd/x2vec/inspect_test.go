@@ -184,6 +184,10 @@ func TestExperiment(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(run, "inspect", "experiment-neighbors.png")); err != nil {
 		t.Error(err)
 	}
+	page, err := os.ReadFile(filepath.Join(run, "report.html"))
+	if before, _, found := strings.Cut(string(page), "Curves</h2>"); err != nil || !found || !strings.Contains(before, "What each layer knows") || !strings.Contains(before, "The nearest, layer by layer") {
+		t.Errorf("the report does not begin with what was found: %v", err)
+	}
 	if again := expect(t, 0, []string{"is complete"}, args...); !strings.Contains(again, "probe by layer") {
 		t.Errorf("once more it says %s", again)
 	}

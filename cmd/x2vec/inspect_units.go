@@ -74,7 +74,7 @@ Without --units, the 16 that vary most are shown.`,
 			if field != nil {
 				what = fmt.Sprintf("Patches of %dx%d pixels that drive", field.Size[0], field.Size[1])
 			}
-			caption := fmt.Sprintf("%s units of %s most, of %d examples; beside each unit the class that it tells best, and by how much (area under the ROC curve).", what, o.layer, l.src.Len())
+			caption := fmt.Sprintf("%s units of %s most, of %d examples; beside each unit the class that it tells best from all others, \"not\" where it does by silence, and how well (area under the ROC curve).", what, o.layer, l.src.Len())
 			name := l.name("units")
 			if err := l.draw(&r.Header, name, caption, img); err != nil {
 				return err

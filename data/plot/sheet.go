@@ -3,6 +3,7 @@ package plot
 import (
 	"errors"
 	"image"
+	"slices"
 
 	"golang.org/x/image/draw"
 )
@@ -17,7 +18,8 @@ type Row struct {
 
 // Sheet draws rows of pictures below each other, each picture in a square of side
 // pixels, whole pixels being enlarged by a whole number where they can be. Columns
-// are the titles of the columns, and may be empty.
+// are the titles of the columns, and may be empty; a column without a picture is
+// narrow.
 func Sheet(columns []string, rows []Row, side int) (*image.RGBA, error) {
 	const gap, line = 4, FontSize + 5
 	left, across, captions := 0, 0, false
@@ -42,15 +44,23 @@ func Sheet(columns []string, rows []Row, side int) (*image.RGBA, error) {
 	if captions {
 		high += line
 	}
-	right := 0 // what a column's title sticks out
-	for i, title := range columns {
-		right = max(right, left+i*(side+gap)+c.Width(title)+gap-(left+across*(side+gap)))
+	at := make([]int, across+1) // where each column begins, and where the last one ends
+	at[0] = gap + left
+	for j := range across {
+		at[j+1] = at[j] + side/4 + gap
+		if slices.ContainsFunc(rows, func(r Row) bool { return j < len(r.Tiles) && r.Tiles[j] != nil }) {
+			at[j+1] = at[j] + side + gap
+		}
 	}
-	if c, err = New(gap+left+across*(side+gap)+right, top+len(rows)*high+gap); err != nil {
+	wide := at[across]
+	for i, title := range columns { // a title may stick out
+		wide = max(wide, at[min(i, across)]+c.Width(title)+gap)
+	}
+	if c, err = New(wide, top+len(rows)*high+gap); err != nil {
 		return nil, err
 	}
 	for i, title := range columns {
-		c.Text(gap+left+i*(side+gap), gap+FontSize, title, Mute)
+		c.Text(at[min(i, across)], gap+FontSize, title, Mute)
 	}
 	for i, r := range rows {
 		y := top + i*high
@@ -59,7 +69,7 @@ func Sheet(columns []string, rows []Row, side int) (*image.RGBA, error) {
 			if tile == nil {
 				continue
 			}
-			x := gap + left + j*(side+gap)
+			x := at[j]
 			c.Tile(image.Rect(x, y, x+side, y+side), tile)
 			if j < len(r.Captions) {
 				c.Text(x, y+side+FontSize, c.Fit(r.Captions[j], side), Mute)

@@ -7,6 +7,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strconv"
 
 	"x2vec/data"
 	"x2vec/data/plot"
@@ -203,6 +204,14 @@ func selectivity(values []float32, labels []int, classes int) (class int, auc fl
 	return class, auc
 }
 
+// tells is the class that a unit tells best; one that it is silent about has "not".
+func (u Unit) tells(classes []string) string {
+	if u.AUC < 0.5 {
+		return "not " + classes[u.Class]
+	}
+	return classes[u.Class]
+}
+
 // Draw has a row for each unit with the stimuli that drive it most: the patch alone
 // where it is seen through a receptive field, a token's framed in its picture.
 func (r *Units) Draw(src data.Source, side int) (image.Image, error) {
@@ -210,7 +219,7 @@ func (r *Units) Draw(src data.Source, side int) (image.Image, error) {
 	for _, u := range r.Units {
 		row := plot.Row{Title: fmt.Sprintf("unit %d", u.Unit)}
 		if u.Class >= 0 {
-			row.Title += fmt.Sprintf("  %s %.2f", r.Classes[u.Class], u.AUC)
+			row.Title += fmt.Sprintf("  %s %s", u.tells(r.Classes), strconv.FormatFloat(max(u.AUC, 1-u.AUC), 'f', 2, 64))
 		}
 		for _, s := range u.Stimuli {
 			img, err := Example(src, s.Index)

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
@@ -11,6 +12,7 @@ import (
 	"image/gif"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -30,6 +32,7 @@ type look struct {
 	Width, Height             int    // 0 where the picture says none
 	Reduced                   bool   // it has less detail than the file
 	File                      string // the file, if it is reduced
+	Tables                    []lookTable
 }
 
 // A lookTable is one table that was made so.
@@ -39,11 +42,11 @@ type lookTable struct {
 }
 
 // lookOrder is the order of the kinds of pictures that are known; others come behind.
-var lookOrder = []string{"neighbors", "units", "rdm", "cka", "layers", "codebook", "attention", "reconstruct", "interpolate", "traverse", "embed-words"}
+var lookOrder = []string{"experiment", "experiment-neighbors", "neighbors", "units", "rdm", "cka", "layers", "codebook", "attention", "reconstruct", "interpolate", "traverse", "embed-words"}
 
 // lookTitles are better ones than the names of the files.
 var lookTitles = map[string]string{
-	"neighbors": "Nearest neighbours in the code", "units": "What drives the units", "rdm": "Representational dissimilarity",
+	"experiment": "What each layer knows", "experiment-neighbors": "The nearest, layer by layer", "neighbors": "Nearest neighbours in the code", "units": "What drives the units", "rdm": "Representational dissimilarity",
 	"cka": "Similarity of layers (CKA)", "layers": "Layer by layer", "codebook": "Codebook", "attention": "Attention",
 	"reconstruct": "Reconstructions", "interpolate": "Between two codes", "traverse": "Along one value of the code", "embed-words": "Map of words",
 }
@@ -52,40 +55,16 @@ var lookTitles = map[string]string{
 var mediaTypes = map[string]string{".png": "image/png", ".gif": "image/gif", ".svg": "image/svg+xml"}
 
 // readLooks collects the pictures in the folder of what was looked into, in room bytes
-// if they become part of the page.
+// if they become part of the page, and the tables that belong to them.
 func (r *run) readLooks(address func(run, file string) string, room int) {
 	entries, err := fs.ReadDir(r.Files, runs.InspectDir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		r.fault(err)
 	}
 	var names []string
-	about := map[string]header{} // by the path of a picture
-	headers := 0
 	for _, e := range entries {
 		name, ext := e.Name(), path.Ext(e.Name())
-		stem := strings.TrimSuffix(name, ext)
-		if file := path.Join(runs.InspectDir, name); ext == ".json" && !strings.HasPrefix(name, ".") && file != runs.MapFile && headers < maxHeaders {
-			headers++
-			h, err := readHeader(r.Files, file)
-			if err != nil {
-				r.fault(err)
-			}
-			for i, p := range append([]eval.Picture{{File: strings.TrimSuffix(file, ext) + ".png", Caption: h.Caption}, {File: strings.TrimSuffix(file, ext) + ".svg", Caption: h.Caption}}, h.Pictures...) {
-				if _, there := about[p.File]; there && i < 2 {
-					continue // it is another file's, which names it
-				}
-				of := h
-				of.Caption = p.Caption
-				about[p.File] = of
-			}
-			for _, t := range h.Tables {
-				if t.Name != "" && len(t.Rows) > 0 && len(r.LookTables) < maxLooks {
-					t.Name, t.Caption = Label(strings.ReplaceAll(t.Name, "-", " ")), shortened(t.Caption)
-					r.LookTables = append(r.LookTables, lookTable{h.note(), t})
-				}
-			}
-		}
-		if mediaTypes[ext] == "" || strings.HasPrefix(name, ".") || kindOf(stem) == "map" {
+		if mediaTypes[ext] == "" || strings.HasPrefix(name, ".") || kindOf(strings.TrimSuffix(name, ext)) == "map" {
 			continue // the map is shown as one that moves
 		}
 		names = append(names, name)
@@ -110,6 +89,7 @@ func (r *run) readLooks(address func(run, file string) string, room int) {
 		}
 	}
 	each := shareOut(sizes, room)
+	about, tables := r.readHeaders(entries)
 	for _, name := range names {
 		file := path.Join(runs.InspectDir, name)
 		l, err := readLook(r.Files, file, each, address != nil)
@@ -124,21 +104,72 @@ func (r *run) readLooks(address func(run, file string) string, room int) {
 		if l.Reduced {
 			l.File = file
 		}
-		r.Looks = append(r.Looks, l)
+		l.Tables = tables[file]
+		delete(tables, file)
+		if strings.HasPrefix(name, "experiment") {
+			r.Findings = append(r.Findings, l)
+		} else {
+			r.Looks = append(r.Looks, l)
+		}
+	}
+	for _, file := range slices.Sorted(maps.Keys(tables)) {
+		r.LookTables = append(r.LookTables, tables[file]...)
 	}
 	if n := left - maxLooks; n > 0 {
 		r.fault(fmt.Errorf("%s: %d more pictures are not shown", runs.InspectDir, n))
 	}
 }
 
-// kindOf is what was looked at: the name up to a layer, step or other addition.
-func kindOf(stem string) string {
-	for _, kind := range append([]string{"map"}, lookOrder...) {
-		if rest, ok := strings.CutPrefix(stem, kind); ok && (rest == "" || strings.ContainsRune("-_.", rune(rest[0]))) {
-			return kind
+// readHeaders reads what the files of results say of themselves: of each picture by its
+// path, and of tables by the path of the first picture of their file, or by their own
+// where it has none.
+func (r *run) readHeaders(entries []fs.DirEntry) (about map[string]header, tables map[string][]lookTable) {
+	about, tables = map[string]header{}, map[string][]lookTable{}
+	headers, shown := 0, 0
+	for _, e := range entries {
+		name := e.Name()
+		file := path.Join(runs.InspectDir, name)
+		if path.Ext(name) != ".json" || strings.HasPrefix(name, ".") || file == runs.MapFile || headers == maxHeaders {
+			continue
+		}
+		headers++
+		h, err := readHeader(r.Files, file)
+		if err != nil {
+			r.fault(err)
+		}
+		stem := strings.TrimSuffix(file, ".json")
+		for i, p := range append([]eval.Picture{{File: stem + ".png", Caption: h.Caption}, {File: stem + ".svg", Caption: h.Caption}}, h.Pictures...) {
+			if _, there := about[p.File]; there && i < 2 {
+				continue // it is another file's, which names it
+			}
+			of := h
+			of.Caption = p.Caption
+			about[p.File] = of
+		}
+		at := file
+		if len(h.Pictures) > 0 {
+			at = h.Pictures[0].File
+		}
+		for _, t := range h.Tables {
+			if t.Name != "" && len(t.Rows) > 0 && shown < maxLooks {
+				shown++
+				t.Name, t.Caption = Label(strings.ReplaceAll(t.Name, "-", " ")), shortened(t.Caption)
+				tables[at] = append(tables[at], lookTable{h.note(), t})
+			}
 		}
 	}
-	return stem
+	return about, tables
+}
+
+// kindOf is what was looked at: the name up to a layer, step or other addition.
+func kindOf(stem string) string {
+	best := ""
+	for _, kind := range append([]string{"map"}, lookOrder...) {
+		if rest, ok := strings.CutPrefix(stem, kind); ok && (rest == "" || strings.ContainsRune("-_.", rune(rest[0]))) && len(kind) > len(best) {
+			best = kind
+		}
+	}
+	return cmp.Or(best, stem)
 }
 
 // maxDrawn bounds the drawings and moving pictures whose size is looked at.

@@ -32,6 +32,7 @@ type run struct {
 	HeadlineAt  string
 	Samples     []sample
 	Examples    []lookTable // of the last evaluation
+	Findings    []look      // of an experiment: what the run was made for
 	Looks       []look
 	LookTables  []lookTable
 	Map         *codeMap
