@@ -163,7 +163,7 @@ func TestInspect(t *testing.T) {
 		{"--method is \"umap\"", 2, []string{"map", ae, "--method", "umap"}},
 		{"-k is 60", 2, []string{"neighbors", ae, "-n", "60", "-k", "60"}},
 		{"no command \"neighbours\"", 2, []string{"neighbours", ae}},
-		{"no such file", 2, []string{"map", filepath.Join(dir, "nowhere")}},
+		{"no such folder", 2, []string{"map", filepath.Join(dir, "nowhere")}},
 	} {
 		expect(t, c.status, []string{c.want}, append([]string{"inspect"}, c.args...)...)
 	}

@@ -70,10 +70,7 @@ func openRuns(dirs []string) ([]runs.Folder, error) {
 	var list []runs.Folder
 	var errs []error
 	for i, dir := range dirs {
-		f, err := runs.Open(dir)
-		if err == nil && !runs.Is(f.Files) {
-			err = fmt.Errorf("%s is not the folder of a run: it has no %s", dir, trainers.RunFile)
-		}
+		f, err := runs.Named(dir)
 		errs = append(errs, err)
 		same := func(other string) bool { return filepath.Base(filepath.Clean(other)) == f.Name }
 		if slices.ContainsFunc(dirs[:i], same) || slices.ContainsFunc(dirs[i+1:], same) {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"x2vec/trainers/job"
+	"x2vec/trainers/runs"
 )
 
 func resumeCommand() *cobra.Command {
@@ -38,9 +39,12 @@ result is the same, to the bit, as if it had never stopped.
 
 // ownFile reads the run file of a run's folder.
 func ownFile(folder string, sets []string) (*job.File, error) {
+	if _, err := runs.Named(folder); err != nil {
+		return nil, badRequest(err)
+	}
 	f, _, err := job.ReadRun(folder, sets)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, badRequest(fmt.Errorf("%s is not the folder of a run: %w", folder, err))
+		return nil, badRequest(fmt.Errorf("%s is not the folder of a run: it has no %s", folder, runs.RunFile))
 	}
 	return f, faults(err)
 }

@@ -29,6 +29,9 @@ func runsCommand() *cobra.Command {
 
 // summaries reads where the runs in a folder stand, those with all the tags.
 func summaries(dir string, tags []string) ([]runs.Summary, error) {
+	if err := runs.IsDir(dir); err != nil {
+		return nil, badRequest(err)
+	}
 	files := os.DirFS(dir)
 	names, err := runs.Find(files)
 	if err != nil {
@@ -98,11 +101,7 @@ func runsLsCommand() *cobra.Command {
 				return writeRunsJSON(c.OutOrStdout(), list)
 			}
 			if len(list) == 0 {
-				with := ""
-				if len(tags) > 0 {
-					with = " with the tags " + strings.Join(tags, " ")
-				}
-				fmt.Fprintf(c.OutOrStdout(), "no runs in %s%s\n", runsDir(args), with)
+				fmt.Fprintf(c.OutOrStdout(), "no runs in %s%s\n", runsDir(args), with(tags))
 				return nil
 			}
 			return writeRuns(c.OutOrStdout(), list)
@@ -112,6 +111,14 @@ func runsLsCommand() *cobra.Command {
 	c.Flags().StringVar(&sort, "sort", sort, "name, changed, state or the name of a figure, the best first")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one line of JSON a run")
 	return c
+}
+
+// with says what runs are asked to have.
+func with(tags []string) string {
+	if len(tags) == 0 {
+		return ""
+	}
+	return " with the tags " + strings.Join(tags, " ")
 }
 
 // sortRuns puts runs in the order of something, or of a figure.
@@ -363,6 +370,9 @@ another program can go on with it.`,
 			list, err := summaries(runsDir(args), tags)
 			if err != nil {
 				return err
+			}
+			if len(list) == 0 {
+				return badRequest(fmt.Errorf("no runs in %s%s", runsDir(args), with(tags)))
 			}
 			name, err := figureName(list, by)
 			if err != nil {

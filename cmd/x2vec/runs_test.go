@@ -73,6 +73,16 @@ func TestRuns(t *testing.T) {
 	}
 	refused(t, "is not at work", "runs", "stop", a)
 
+	empty := t.TempDir()
+	for _, args := range [][]string{{"runs", "show"}, {"report"}, {"inspect", "rdm"}, {"resume"}, {"probe"}, {"verify"}} {
+		refused(t, "nowhere: there is no such folder", append(args, "nowhere")...)
+		refused(t, job+" is a file", append(args, job)...)
+		refused(t, "is not the folder of a run: it has no run.toml", append(args, empty)...)
+		refused(t, "is not the folder of a run; in it are "+a, append(args, dir)...)
+	}
+	refused(t, "nowhere: there is no such folder", "runs", "ls", "nowhere")
+	refused(t, "no runs in "+empty, "runs", "best", empty)
+
 	removal(t, dir, a, b)
 }
 

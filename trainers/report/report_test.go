@@ -313,7 +313,7 @@ func TestWrite(t *testing.T) {
 	if err := Write(filepath.Join(dir, "none")); err == nil {
 		t.Error("a run that is not there has a report")
 	}
-	if err := Write(filepath.Join(dir, "run.toml")); err == nil || !strings.Contains(err.Error(), "not the folder of a run") {
+	if err := Write(filepath.Join(dir, "run.toml")); err == nil || !strings.Contains(err.Error(), "is a file; want a folder") {
 		t.Errorf("a file has a report: %v", err)
 	}
 }

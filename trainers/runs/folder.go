@@ -38,18 +38,49 @@ type Folder struct {
 // Open gives the folder of a run. What is missing in it is found out by whoever
 // looks for it.
 func Open(dir string) (Folder, error) {
-	info, err := os.Stat(dir)
-	if err != nil {
+	if err := IsDir(dir); err != nil {
 		return Folder{}, err
-	}
-	if !info.IsDir() {
-		return Folder{}, fmt.Errorf("%s: is not the folder of a run", dir)
 	}
 	name := filepath.Clean(dir)
 	if abs, err := filepath.Abs(dir); err == nil {
 		name = abs
 	}
 	return Folder{filepath.Base(name), os.DirFS(dir)}, nil
+}
+
+// IsDir says in words what is wrong with a folder that a person names.
+func IsDir(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: there is no such folder", dir)
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s is a file; want a folder", dir)
+	}
+	return nil
+}
+
+// Named opens the folder of a run that a person names; an error says what is there
+// where it is none.
+func Named(dir string) (Folder, error) {
+	f, err := Open(dir)
+	if err != nil || Is(f.Files) {
+		return f, err
+	}
+	below, err := Find(f.Files)
+	if err != nil || len(below) == 0 {
+		return f, fmt.Errorf("%s is not the folder of a run: it has no %s", dir, RunFile)
+	}
+	for i, name := range below {
+		below[i] = filepath.Join(dir, filepath.FromSlash(name))
+	}
+	more := ""
+	if n := len(below) - 3; n > 0 {
+		below, more = below[:3], fmt.Sprintf(" and %d more", n)
+	}
+	return f, fmt.Errorf("%s is not the folder of a run; in it are %s%s", dir, strings.Join(below, ", "), more)
 }
 
 // Is reports whether a folder is that of a run.
