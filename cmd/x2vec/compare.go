@@ -82,28 +82,32 @@ half width of its 95 % interval. Of a single run ± is that over the draws of th
 // cannot be read is left out.
 func judgements(files fs.FS, s runs.Summary) []runs.Figure {
 	type found struct {
-		when    time.Time
+		file    string
 		figures []runs.Figure
 	}
 	var all []found
-	for _, kind := range []struct {
-		glob string
-		read func(text []byte, s runs.Summary) []runs.Figure
-	}{{"probe-*.json", probedFigures}, {"*/" + transferJSON, transferFigures}, {"zeroshot-*.json", zeroShotFigures}} {
-		names, _ := fs.Glob(files, path.Join(trainers.TransferDir, kind.glob)) // the pattern is sound
-		for _, name := range names {
-			info, err := fs.Stat(files, name)
-			if err != nil {
-				continue
-			}
-			text, err := runs.ReadFile(files, name, maxProbe)
-			if err != nil {
-				continue
-			}
-			all = append(all, found{info.ModTime(), kind.read(text, s)})
+	probes, _ := runs.Transfers(files)
+	for i := range probes {
+		all = append(all, found{probes[i].File, probedFigures(&probes[i], s)})
+	}
+	curves, _ := runs.Curves(files)
+	for i := range curves {
+		all = append(all, found{curves[i].File, curveFigures(&curves[i], s)})
+	}
+	names, _ := fs.Glob(files, path.Join(runs.TransferDir, "zeroshot-*.json")) // the pattern is sound
+	for _, name := range names {
+		if text, err := runs.ReadFile(files, name, maxProbe); err == nil {
+			all = append(all, found{name, zeroShotFigures(text, s)})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b found) int { return a.when.Compare(b.when) })
+	when := func(f found) time.Time {
+		info, err := fs.Stat(files, f.file)
+		if err != nil {
+			return time.Time{} // gone since
+		}
+		return info.ModTime()
+	}
+	slices.SortStableFunc(all, func(a, b found) int { return when(a).Compare(when(b)) })
 	var list []runs.Figure
 	for _, f := range all {
 		for _, g := range f.figures {
@@ -143,30 +147,28 @@ func elsewhere(set string, s runs.Summary) string {
 // probeMethods names the methods of a probe, as the evaluation in a run does.
 var probeMethods = map[string]string{"linear": "linear probe", "knn": "kNN"}
 
-func probedFigures(text []byte, s runs.Summary) (list []runs.Figure) {
-	var r probeResult
-	if json.Unmarshal(text, &r) != nil || r.ProbeReport == nil || r.Step != s.Step {
+func probedFigures(t *runs.Transfer, s runs.Summary) (list []runs.Figure) {
+	if t.Step != s.Step {
 		return nil
 	}
-	for _, row := range r.Rows {
+	for _, row := range t.Rows {
 		if row.Name != "encoder" || probeMethods[row.Method] == "" {
 			continue
 		}
-		name := judgedName(probeMethods[row.Method], r.Score, r.Labels, r.Data, s)
-		if r.Layer != trainers.CodeTap {
-			name += ", " + r.Layer
+		name := judgedName(probeMethods[row.Method], t.Score, t.Labels, t.Data, s)
+		if t.Layer != trainers.CodeTap {
+			name += ", " + t.Layer
 		}
-		list = append(list, judged(name, fmt.Sprintf("x2vec probe, %d draws", r.Seeds), r.Step, row.Mean, row.Half))
+		list = append(list, judged(name, fmt.Sprintf("x2vec probe, %d draws", t.Seeds), t.Step, float64(row.Mean), float64(row.Half)))
 	}
 	return list
 }
 
-func transferFigures(text []byte, s runs.Summary) (list []runs.Figure) {
-	var r transferResult
-	if json.Unmarshal(text, &r) != nil || r.TransferReport == nil || r.Step != s.Step {
+func curveFigures(c *runs.Curve, s runs.Summary) (list []runs.Figure) {
+	if c.Step != s.Step {
 		return nil
 	}
-	for _, row := range r.Rows {
+	for _, row := range c.Rows {
 		method := map[string]string{trainers.ByFinetune: "finetuned", trainers.ByScratch: "from scratch"}[row.Method]
 		if method == "" {
 			method = probeMethods[row.Method]
@@ -174,7 +176,7 @@ func transferFigures(text []byte, s runs.Summary) (list []runs.Figure) {
 		if method == "" {
 			continue // of other codes than the run's
 		}
-		list = append(list, judged(judgedName(method, r.Score, row.Labels, r.Data, s), fmt.Sprintf("x2vec transfer, %d draws", r.Seeds), r.Step, row.Mean, row.Half))
+		list = append(list, judged(judgedName(method, c.Score, row.Labels, c.Data, s), fmt.Sprintf("x2vec transfer, %d draws", c.Seeds), c.Step, row.Mean, row.Half))
 	}
 	return list
 }

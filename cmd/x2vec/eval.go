@@ -15,6 +15,7 @@ import (
 	"x2vec/data/readers"
 	"x2vec/trainers"
 	"x2vec/trainers/job"
+	"x2vec/trainers/report"
 )
 
 // evalFlags are those of eval.
@@ -162,7 +163,7 @@ func (r evalResult) print(w io.Writer) error {
 		if c.Linear == nil {
 			return ""
 		}
-		return scoreText(*c.Linear, 0, r.Score)
+		return report.ScoreText(r.Score, *c.Linear, 0)
 	})
 	line("pixels' variance by a linear map", func(c trainers.Represented) string {
 		if c.Reconstruction == nil {

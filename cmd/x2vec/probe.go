@@ -15,8 +15,9 @@ import (
 
 	"x2vec/data"
 	"x2vec/trainers"
-	"x2vec/trainers/eval"
 	"x2vec/trainers/job"
+	"x2vec/trainers/report"
+	"x2vec/trainers/runs"
 )
 
 // answers say what is asked of the examples; several commands take them.
@@ -204,7 +205,7 @@ func (r probeResult) print(w io.Writer) error {
 		humanize.Comma(int64(r.Train)), humanize.Comma(int64(r.Test)))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range r.Rows {
-		fmt.Fprintf(t, "  %s\t%s\t%s\n", rowTitle(row, r.Pretrained), row.Method, scoreText(row.Mean, row.Half, r.Score))
+		fmt.Fprintf(t, "  %s\t%s\t%s\n", runs.CodeTitle(row.Name, row.Size, r.Pretrained), row.Method, report.ScoreText(r.Score, row.Mean, row.Half))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -220,36 +221,4 @@ func (r probeResult) print(w io.Writer) error {
 	fmt.Fprintf(w, "protocol: %s\n", strings.Join(r.Protocol, ";\n  "))
 	_, err := fmt.Fprintf(w, "encoder: SHA-256 %.16s… before and %.16s… after\n", r.Before, r.After)
 	return err
-}
-
-// rowTitle names a kind of code for people.
-func rowTitle(row trainers.ProbeRow, pretrained bool) string {
-	switch row.Name {
-	case "encoder":
-		if !pretrained {
-			return fmt.Sprintf("this encoder, untrained (%d)", row.Size)
-		}
-		return fmt.Sprintf("this encoder (%d)", row.Size)
-	case "pixels":
-		return fmt.Sprintf("raw pixels (%d)", row.Size)
-	case "pca":
-		return fmt.Sprintf("PCA (%d)", row.Size)
-	case "untrained":
-		return fmt.Sprintf("same net untrained (%d)", row.Size)
-	}
-	return row.Name
-}
-
-// scoreText is a mean and its interval: in percent, but for R².
-func scoreText(mean, half float64, score string) string {
-	if score == eval.ScoreName(data.Values) {
-		if half > 0 {
-			return fmt.Sprintf("%.4f ± %.4f", mean, half)
-		}
-		return fmt.Sprintf("%.4f", mean)
-	}
-	if half > 0 {
-		return fmt.Sprintf("%.2f ± %.2f %%", 100*mean, 100*half)
-	}
-	return fmt.Sprintf("%.2f %%", 100*mean)
 }

@@ -117,7 +117,7 @@ func (s *sweep) probes(t *sweepTable, r *sweepRow, i int) {
 					r.add(t, name, "higher", row.Mean)
 					continue
 				}
-				into := t.baseline(rowTitle(row, true), name, row.Scores, r.Name)
+				into := t.baseline(runs.CodeTitle(row.Name, row.Size, true), name, row.Scores, r.Name)
 				for _, v := range row.Scores {
 					into.add(t, name, "higher", v)
 				}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -23,6 +22,7 @@ import (
 	"x2vec/trainers/eval"
 	"x2vec/trainers/job"
 	"x2vec/trainers/report"
+	"x2vec/trainers/runs"
 )
 
 // transferFlags are those of transfer.
@@ -232,7 +232,7 @@ func (o *transferFlags) trained(f *job.File) string {
 
 // The files of a transfer.
 const (
-	transferJSON  = "transfer.json"
+	transferJSON  = runs.CurveFile
 	transferTable = "transfer.md"
 	transferPlot  = "transfer.svg"
 )
@@ -244,8 +244,6 @@ type transferResult struct {
 	*trainers.TransferReport
 }
 
-func (r transferResult) percent() bool { return r.Score != eval.ScoreName(data.Values) }
-
 func (r transferResult) save(dir string) error {
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -253,33 +251,23 @@ func (r transferResult) save(dir string) error {
 	}
 	var table strings.Builder
 	fmt.Fprintf(&table, "| %s |", r.Score)
-	counts := r.counts()
+	curve := r.curve()
+	counts := curve.Counts()
 	for _, c := range counts {
 		fmt.Fprintf(&table, " %s |", c)
 	}
 	fmt.Fprintf(&table, "\n|%s\n", strings.Repeat("---|", len(counts)+1))
-	for _, m := range r.methods() {
+	for _, m := range curve.Methods() {
 		fmt.Fprintf(&table, "| %s |", m)
 		for _, c := range counts {
-			fmt.Fprintf(&table, " %s |", r.cell(m, c))
+			fmt.Fprintf(&table, " %s |", cellText(curve, m, c))
 		}
 		table.WriteByte('\n')
 	}
 	fmt.Fprintf(&table, "\n%s.\n", strings.Join(r.Protocol, ";\n"))
-	var lines []report.LabelLine
-	for _, m := range r.methods() {
-		line := report.LabelLine{Name: r.title(m)}
-		for _, row := range r.Rows {
-			if row.Method == m {
-				line.Points = append(line.Points, report.LabelPoint{Labels: row.Examples, Mean: row.Mean, Half: row.Half})
-			}
-		}
-		slices.SortStableFunc(line.Points, func(a, b report.LabelPoint) int { return cmp.Compare(a.Labels, b.Labels) })
-		lines = append(lines, line)
-	}
 	title := fmt.Sprintf("%s: %s by labels", filepath.Base(filepath.Clean(r.Run)), r.Data)
 	for name, content := range map[string][]byte{transferJSON: append(b, '\n'), transferTable: []byte(table.String()),
-		transferPlot: report.LabelCurves(title, report.Label(r.Score), r.percent(), lines)} {
+		transferPlot: report.LabelCurves(title, report.Label(r.Score), eval.IsShare(r.Score), report.LinesOf(curve))} {
 		if err := checkpoints.WriteFile(filepath.Join(dir, name), content); err != nil {
 			return err
 		}
@@ -287,53 +275,33 @@ func (r transferResult) save(dir string) error {
 	return nil
 }
 
-// title names a method for people.
-func (r transferResult) title(method string) string {
-	if !r.Pretrained && (method == trainers.ByFinetune || method == trainers.ByLinear || method == trainers.ByKNN) {
-		return method + ", untrained net"
+// curve is the result as pages read it.
+func (r transferResult) curve() *runs.Curve {
+	c := &runs.Curve{Step: r.Step, Data: r.Data, Score: r.Score, Test: r.Test, Seeds: r.Seeds, Pretrained: &r.Pretrained, Protocol: r.Protocol}
+	for _, row := range r.Rows {
+		c.Rows = append(c.Rows, runs.CurveRow{Method: row.Method, Labels: row.Labels, Examples: row.Examples, Mean: row.Mean, Half: row.Half})
 	}
-	return map[string]string{trainers.ByFinetune: "finetuned", trainers.ByLinear: "linear probe", trainers.ByKNN: "nearest neighbours",
-		trainers.ByScratch: "from scratch", trainers.ByUntrained: "linear, untrained net", trainers.ByPixels: "linear, raw pixels"}[method]
+	return c
 }
 
-func (r transferResult) counts() []string {
-	var list []string
-	for _, row := range r.Rows {
-		if !slices.Contains(list, row.Labels) {
-			list = append(list, row.Labels)
-		}
+func cellText(c *runs.Curve, method, labels string) string {
+	row, there := c.Row(method, labels)
+	if !there {
+		return ""
 	}
-	return list
-}
-
-func (r transferResult) methods() []string {
-	var list []string
-	for _, row := range r.Rows {
-		if !slices.Contains(list, row.Method) {
-			list = append(list, row.Method)
-		}
-	}
-	return list
-}
-
-func (r transferResult) cell(method, labels string) string {
-	for _, row := range r.Rows {
-		if row.Method == method && row.Labels == labels {
-			return scoreText(row.Mean, row.Half, r.Score)
-		}
-	}
-	return ""
+	return report.ScoreText(c.Score, row.Mean, row.Half)
 }
 
 func (r transferResult) print(w io.Writer) error {
 	fmt.Fprintf(w, "%s (%s): %s on %s by labels, %s test examples\n", r.Run, stateOf(r.Step, r.Pretrained), r.Score, r.Data, humanize.Comma(int64(r.Test)))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	counts := r.counts()
+	curve := r.curve()
+	counts := curve.Counts()
 	fmt.Fprintf(t, "  labels\t%s\n", strings.Join(counts, "\t"))
-	for _, m := range r.methods() {
-		fmt.Fprintf(t, "  %s", r.title(m))
+	for _, m := range curve.Methods() {
+		fmt.Fprintf(t, "  %s", curve.Title(m))
 		for _, c := range counts {
-			fmt.Fprintf(t, "\t%s", r.cell(m, c))
+			fmt.Fprintf(t, "\t%s", cellText(curve, m, c))
 		}
 		fmt.Fprintln(t)
 	}

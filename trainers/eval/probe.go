@@ -62,6 +62,10 @@ func ScoreName(kind data.TargetKind) string {
 	return "accuracy"
 }
 
+// IsShare reports whether a score of that name is a share, from 0 to 1, as R² is not,
+// which may fall below.
+func IsShare(score string) bool { return score != ScoreName(data.Values) }
+
 // Standardize brings the training codes to mean 0 and deviation 1, in place, and the
 // test codes by the same means and deviations.
 func Standardize(train, test Features) error {

@@ -169,3 +169,20 @@ func TestShareOut(t *testing.T) {
 		}
 	}
 }
+
+// What an encoder is worth by labels stands on its page as a plot and as a table, and
+// beside that of others.
+func TestCurveOnPage(t *testing.T) {
+	dir := whole(t)
+	put(t, dir, "transfer/curve-x/transfer.json", `{"step":1000,"data":"flowers <b>","score":"accuracy","test":400,"seeds":3,"pretrained":true,"rows":[
+		{"method":"finetune","labels":"10","examples":100,"mean":0.5,"half_of_95":0.04},{"method":"finetune","labels":"all","examples":2000,"mean":0.8,"half_of_95":0.01},
+		{"method":"scratch","labels":"10","examples":100,"mean":0.4,"half_of_95":0},{"method":"scratch","labels":"all","examples":0,"mean":0.7}],"protocol":["the same labels"]}`)
+	put(t, dir, "transfer/curve-y/transfer.json", `{`)
+	page := render(t, dir)
+	wants(t, page, "Accuracy on flowers &lt;b&gt;, by labels", "<title>Accuracy on flowers &lt;b&gt; by the number of labels</title>", `stroke="var(--s1)"`, ">from scratch</text>",
+		"10 labels a class</th>", "all labels</th>", "50.00 ± 4.00 %", "<td>70.00 %</td>", "<li>the same labels</li>", "transfer/curve-y/transfer.json: unexpected end")
+	if strings.Contains(page, "<style>\n:root { --page: #fff;") {
+		t.Error("the plot brings colours of its own, which the page does not allow")
+	}
+	wants(t, renderAll(t, dir, whole(t)), "Accuracy on flowers &lt;b&gt;, 10 labels a class, finetuned")
+}

@@ -8,6 +8,9 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"x2vec/trainers/eval"
+	"x2vec/trainers/runs"
 )
 
 // A LabelLine is what one method reached by the number of labels.
@@ -33,6 +36,24 @@ const (
 // an SVG by itself, which a browser or a document shows. percent has scores from 0 to 1
 // drawn as such.
 func LabelCurves(title, score string, percent bool, lines []LabelLine) []byte {
+	head := fmt.Sprintf(`<style>
+:root { --page: #fff; --text: #1b1d20; --soft: #565c64; --rule: #dddedb; --s0: #0b647f; --s1: #b3470b; --s2: #6546b5; --s3: #1d6b36; --s4: #a8246f; --s5: #6b5e00; }
+@media (prefers-color-scheme: dark) { :root { --page: #1c1f24; --text: #e9e9e6; --soft: #a5acb5; --rule: #343941; --s0: #62c4e3; --s1: #f3a25f; --s2: #bda8f7; --s3: #7fd19a; --s4: #f492c6; --s5: #d6c65a; } }
+</style>
+<rect width="%d" height="%d" fill="var(--page)"/>
+<text x="%d" y="26" font-size="16" font-weight="600" fill="var(--text)">%s</text>
+<text x="%[3]d" y="46" fill="var(--soft)">%[5]s, mean and 95 %% interval over seeds</text>
+`, plotWidth, plotHeight, plotLeft, html.EscapeString(title), html.EscapeString(score))
+	return drawLabels(title, head, 0, percent, lines)
+}
+
+// curvePlot is LabelCurves for a page, which has the heading and the colours.
+func curvePlot(c *runs.Curve) string {
+	return string(drawLabels(scored(c.Score, c.Data, "")+" by the number of labels", "", plotTop-20, eval.IsShare(c.Score), LinesOf(c)))
+}
+
+// drawLabels draws the plot below a head, from y = top on.
+func drawLabels(title, head string, top int, percent bool, lines []LabelLine) []byte {
 	lo, hi, first, last := math.Inf(1), math.Inf(-1), math.MaxInt, 0
 	for _, l := range lines {
 		for _, p := range l.Points {
@@ -62,16 +83,9 @@ func LabelCurves(title, score string, percent bool, lines []LabelLine) []byte {
 		return plotTop + plotInnerHigh*(1-(min(max(v, lo), hi)-lo)/(hi-lo))
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%[1]d" height="%[2]d" role="img" font-family="system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif" font-size="13">
-<title>%[3]s</title>
-<style>
-:root { --page: #fff; --text: #1b1d20; --soft: #565c64; --rule: #dddedb; --s0: #0b647f; --s1: #b3470b; --s2: #6546b5; --s3: #1d6b36; --s4: #a8246f; --s5: #6b5e00; }
-@media (prefers-color-scheme: dark) { :root { --page: #1c1f24; --text: #e9e9e6; --soft: #a5acb5; --rule: #343941; --s0: #62c4e3; --s1: #f3a25f; --s2: #bda8f7; --s3: #7fd19a; --s4: #f492c6; --s5: #d6c65a; } }
-</style>
-<rect width="%[1]d" height="%[2]d" fill="var(--page)"/>
-<text x="%[4]d" y="26" font-size="16" font-weight="600" fill="var(--text)">%[3]s</text>
-<text x="%[4]d" y="46" fill="var(--soft)">%[5]s, mean and 95 %% interval over seeds</text>
-`, plotWidth, plotHeight, html.EscapeString(title), plotLeft, html.EscapeString(score))
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 %d %d %d" width="%[2]d" height="%[3]d" role="img" font-family="system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif" font-size="13">
+<title>%[4]s</title>
+%[5]s`, top, plotWidth, plotHeight-top, html.EscapeString(title), head)
 	for _, t := range linearTicks(lo*factor, hi*factor, 6) {
 		at := y(t / factor)
 		label := Number(t)

@@ -37,6 +37,7 @@ type run struct {
 	LookTables  []lookTable
 	Map         *codeMap
 	Probes      []probeTable
+	Curves      []probeTable // by the number of labels
 	Table       *table
 	Timings     []fact
 	Environment []fact
@@ -46,6 +47,7 @@ type run struct {
 	h         history
 	results   []eval.Result
 	transfers []runs.Transfer
+	curves    []runs.Curve
 }
 
 // SettingsParts are the tables of the run file, which a page breaks into columns.

@@ -1,10 +1,14 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"html/template"
+	"slices"
 	"strconv"
 	"strings"
 
+	"x2vec/trainers/eval"
 	"x2vec/trainers/runs"
 )
 
@@ -12,6 +16,7 @@ import (
 // column for each method that reads it.
 type probeTable struct {
 	Title, Note string
+	Plot        template.HTML // drawn in the colours of the page; empty where there is none
 	*table
 	Protocol []string
 	Skipped  []string
@@ -29,6 +34,55 @@ func (r *run) readTransfers() {
 	for i := range list {
 		r.Probes = append(r.Probes, tableOf(&list[i]))
 	}
+	r.curves, faults = runs.Curves(r.Files)
+	for _, err := range faults {
+		r.fault(err)
+	}
+	for i := range r.curves {
+		r.Curves = append(r.Curves, curveOf(&r.curves[i]))
+	}
+}
+
+// curveOf is what an encoder is worth by the number of labels: a plot and a table with
+// a row for each method.
+func curveOf(c *runs.Curve) probeTable {
+	p := probeTable{Title: scored(c.Score, c.Data, "") + ", by labels", Protocol: c.Protocol, Plot: template.HTML(curvePlot(c))}
+	p.Note = fmt.Sprintf("at step %s, %s test examples", Number(float64(c.Step)), Number(float64(c.Test)))
+	if c.Seeds > 1 {
+		p.Note += fmt.Sprintf(", mean and 95 %% interval over %d seeds", c.Seeds)
+	}
+	ft := &figureTable{table: table{First: "method"}}
+	for _, method := range c.Methods() {
+		figures := map[string]figure{}
+		for _, labels := range c.Counts() {
+			name := strings.TrimPrefix(withLabels(labels), ", ")
+			if name == "" {
+				name = "all labels"
+			}
+			ft.column(name, "higher")
+			if row, there := c.Row(method, labels); there {
+				figures[name] = figure{row.Mean, ScoreText(c.Score, row.Mean, row.Half)}
+			}
+		}
+		ft.add(c.Title(method), "", figures)
+	}
+	p.table = ft.done()
+	return p
+}
+
+// LinesOf are the lines of a plot of a curve.
+func LinesOf(c *runs.Curve) (lines []LabelLine) {
+	for _, m := range c.Methods() {
+		line := LabelLine{Name: c.Title(m)}
+		for _, row := range c.Rows {
+			if row.Method == m && row.Examples > 0 && ok(row.Mean) && ok(row.Half) {
+				line.Points = append(line.Points, LabelPoint{Labels: row.Examples, Mean: row.Mean, Half: row.Half})
+			}
+		}
+		slices.SortStableFunc(line.Points, func(a, b LabelPoint) int { return cmp.Compare(a.Labels, b.Labels) })
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 func tableOf(t *runs.Transfer) probeTable {
@@ -57,7 +111,7 @@ func tableOf(t *runs.Transfer) probeTable {
 			names = append(names, name)
 		}
 		ft.column(method, "higher")
-		rows[name][method] = figure{float64(row.Mean), scoreText(t.Score, float64(row.Mean), float64(row.Half))}
+		rows[name][method] = figure{float64(row.Mean), ScoreText(t.Score, float64(row.Mean), float64(row.Half))}
 	}
 	for _, name := range names {
 		ft.add(name, "", rows[name])
@@ -67,39 +121,37 @@ func tableOf(t *runs.Transfer) probeTable {
 }
 
 // asked says what was asked of the codes.
-func asked(t *runs.Transfer) string {
-	title := Label(t.Score)
-	if title == "" {
-		title = "Score"
+func asked(t *runs.Transfer) string { return scored(t.Score, t.Data, t.Labels) }
+
+func scored(score, set, labels string) string {
+	title := cmp.Or(Label(score), "Score")
+	if set != "" {
+		title += " on " + set
 	}
-	if t.Data != "" {
-		title += " on " + t.Data
-	}
-	switch {
-	case t.Labels == "" || t.Labels == "all":
-	case strings.HasSuffix(t.Labels, "%"):
-		title += ", " + t.Labels + " of the labels"
-	default:
-		title += ", " + t.Labels + " labels a class"
-	}
-	return title
+	return title + withLabels(labels)
 }
 
-// scoreText is a mean and its interval: in percent, but for R².
-func scoreText(score string, mean, half float64) string {
-	percent := score != "R²" && mean >= 0 && mean <= 1
-	write := func(v float64) string { return strconv.FormatFloat(v, 'f', 4, 64) }
-	if percent {
-		write = func(v float64) string { return strconv.FormatFloat(100*v, 'f', 2, 64) }
+// withLabels says with how many labels, where that is not with all.
+func withLabels(labels string) string {
+	switch {
+	case labels == "" || labels == "all":
+		return ""
+	case strings.HasSuffix(labels, "%"):
+		return ", " + labels + " of the labels"
 	}
-	text := write(mean)
+	return ", " + labels + " labels a class"
+}
+
+// ScoreText is a mean and half its interval, 0 for none: in percent, but for R².
+func ScoreText(score string, mean, half float64) string {
+	text, unit := func(v float64) string { return strconv.FormatFloat(100*v, 'f', 2, 64) }, " %"
+	if !eval.IsShare(score) {
+		text, unit = func(v float64) string { return strconv.FormatFloat(v, 'f', 4, 64) }, ""
+	}
 	if half > 0 {
-		text += " ± " + write(half)
+		return text(mean) + " ± " + text(half) + unit
 	}
-	if percent {
-		text += " %"
-	}
-	return text
+	return text(mean) + unit
 }
 
 // probesOf puts what was found of the encoders of several runs side by side; nil
@@ -119,7 +171,15 @@ func probesOf(all []*run) *table {
 					name += ", " + found.Layer
 				}
 				t.column(name, "higher")
-				figures[name] = figure{float64(row.Mean), scoreText(found.Score, float64(row.Mean), float64(row.Half))}
+				figures[name] = figure{float64(row.Mean), ScoreText(found.Score, float64(row.Mean), float64(row.Half))}
+			}
+		}
+		for i := range r.curves {
+			c := &r.curves[i]
+			for _, row := range c.Rows {
+				name := scored(c.Score, c.Data, row.Labels) + ", " + c.Title(row.Method)
+				t.column(name, "higher")
+				figures[name] = figure{row.Mean, ScoreText(c.Score, row.Mean, row.Half)}
 			}
 		}
 		t.add(r.Name, r.Class, figures)

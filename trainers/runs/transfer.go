@@ -39,26 +39,24 @@ type TransferRow struct {
 	Half   eval.Number `json:"half_of_95"` // half the width of the 95 % interval; 0 for one seed
 }
 
-// Title names the kind of code that a row is about, for people.
+// CodeTitle names a kind of code for people: its size is left out where it is 0.
+func CodeTitle(name string, size int, pretrained bool) string {
+	title := map[string]string{"encoder": "this encoder", "pixels": "raw pixels", "pca": "PCA", "untrained": "same net untrained"}[name]
+	if title == "" {
+		return name
+	}
+	if name == "encoder" && !pretrained {
+		title += ", untrained"
+	}
+	if size > 0 {
+		title += fmt.Sprintf(" (%d)", size)
+	}
+	return title
+}
+
+// Title names the kind of code that a row is about.
 func (t *Transfer) Title(r TransferRow) string {
-	name := r.Name
-	switch r.Name {
-	case "encoder":
-		name = "this encoder"
-		if t.Pretrained != nil && !*t.Pretrained {
-			name += ", untrained"
-		}
-	case "pixels":
-		name = "raw pixels"
-	case "pca":
-		name = "PCA"
-	case "untrained":
-		name = "same net untrained"
-	}
-	if r.Size > 0 {
-		name += fmt.Sprintf(" (%d)", r.Size)
-	}
-	return name
+	return CodeTitle(r.Name, r.Size, t.Pretrained == nil || *t.Pretrained)
 }
 
 const (
@@ -83,13 +81,7 @@ func Transfers(files fs.FS) (list []Transfer, faults []error) {
 			break
 		}
 		t := Transfer{File: path.Join(TransferDir, e.Name())}
-		text, err := ReadFile(files, t.File, maxTransfer)
-		if err == nil {
-			if err = json.Unmarshal(text, &t); err != nil {
-				err = fmt.Errorf("%s: %w", t.File, err)
-			}
-		}
-		if err != nil {
+		if err := readJSON(files, t.File, &t); err != nil {
 			faults = append(faults, err)
 			continue
 		}
@@ -99,4 +91,15 @@ func Transfers(files fs.FS) (list []Transfer, faults []error) {
 		}
 	}
 	return list, faults
+}
+
+func readJSON(files fs.FS, name string, into any) error {
+	text, err := ReadFile(files, name, maxTransfer)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
 }
