@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -164,33 +166,25 @@ func evalWordsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "words RUN",
 		Short: "ask word vectors analogies, and compare their cosines with people's judgement",
-		Long: `Ask analogies by section (--analogies), of the most frequent words, as gensim
-counts them; and give the rank correlation of cosines with what people say of pairs
-of words (--pairs), with how many of the pairs are known.
+		Long: `Ask analogies by section, of the most frequent words, as gensim counts them; and give
+the rank correlation of cosines with what people say of pairs of words, with how many of
+the pairs are known.
+
+The tests are questions-words and WordSim-353 with its parts of similar and of related
+words, which are within the program, or in their place files of yours (--analogies,
+--pairs): other languages, RG-65, MTurk and the like.
 
 ` + aboutVectors,
-		Example: "  x2vec eval words runs/words --analogies questions-words.txt --pairs wordsim353.tsv --pairs rg65.txt",
-		Args:    cobra.ExactArgs(1),
+		Example: `  x2vec eval words runs/words
+  x2vec eval words runs/words --pairs EN-RG-65.txt --pairs EN-MTurk-287.txt`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) (err error) {
-			switch {
-			case analogies == "" && len(pairs) == 0:
-				return badRequest(errors.New("there is nothing to ask: give --analogies FILE or --pairs FILE"))
-			case restrict < 0:
+			if restrict < 0 {
 				return badRequest(fmt.Errorf("--restrict: is %d, want 0 (all words) or more", restrict))
 			}
-			var questions []eval.QuestionSection
-			if analogies != "" {
-				var err error
-				if questions, err = readTest(analogies, eval.ReadQuestions); err != nil {
-					return badRequest(err)
-				}
-			}
-			rated := make([][]eval.RatedPair, len(pairs))
-			for i, p := range pairs {
-				var err error
-				if rated[i], err = readTest(p, eval.ReadPairs); err != nil {
-					return badRequest(err)
-				}
+			questions, rated, err := wordTests(analogies, pairs)
+			if err != nil {
+				return badRequest(err)
 			}
 			s, err := openSpace(args[0])
 			if err != nil {
@@ -212,17 +206,49 @@ of words (--pairs), with how many of the pairs are known.
 					fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t\n", a.Section, a.Right, a.Asked, a.Unknown, percent)
 				}
 			}
-			for i, p := range pairs {
-				r := s.Similarities(rated[i])
-				fmt.Fprintf(w, "%s\t%d\tof %d\t\t%.4f\t\n", p, r.Found, r.Pairs, r.Spearman)
+			if rated != nil {
+				if questions != nil {
+					fmt.Fprintln(w, "\t\t\t\t\t")
+				}
+				fmt.Fprintln(w, "pairs\tknown\tof\t\tcorrelation\t")
+			}
+			for _, l := range rated {
+				r, correlation := s.Similarities(l.Pairs), "-"
+				if !math.IsNaN(r.Spearman) {
+					correlation = fmt.Sprintf("%.4f", r.Spearman)
+				}
+				fmt.Fprintf(w, "%s\t%d\t%d\t\t%s\t\n", l.Name, r.Found, r.Pairs, correlation)
 			}
 			return w.Flush()
 		},
 	}
-	c.Flags().StringVar(&analogies, "analogies", "", "`file` of questions in the form of questions-words.txt")
+	c.Flags().StringVar(&analogies, "analogies", "", "`file` of questions in the form of questions-words.txt: lines of four words, and \": name\" where a section begins")
 	c.Flags().StringArrayVar(&pairs, "pairs", nil, "`file` of two words and a score a line; may be given several times")
 	c.Flags().IntVar(&restrict, "restrict", restrict, "ask analogies of the most frequent words only (0 = all)")
 	return c
+}
+
+// wordTests are those of files, or the built-in ones where none is named.
+func wordTests(analogies string, pairs []string) (questions []eval.QuestionSection, rated []eval.RatedList, err error) {
+	if analogies == "" && len(pairs) == 0 {
+		if questions, err = eval.BuiltinQuestions(); err == nil {
+			rated, err = eval.BuiltinPairs()
+		}
+		return questions, rated, err
+	}
+	if analogies != "" {
+		if questions, err = readTest(analogies, eval.ReadQuestions); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, path := range pairs {
+		list, err := readTest(path, eval.ReadPairs)
+		if err != nil {
+			return nil, nil, err
+		}
+		rated = append(rated, eval.RatedList{Name: filepath.Base(path), Pairs: list})
+	}
+	return questions, rated, nil
 }
 
 // readTest reads a file of questions or of pairs.

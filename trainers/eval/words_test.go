@@ -214,6 +214,21 @@ func TestRanks(t *testing.T) {
 	}
 }
 
+func TestBuiltinWordTests(t *testing.T) {
+	sections, err := BuiltinQuestions()
+	n := 0
+	for _, s := range sections {
+		n += len(s.Questions)
+	}
+	if err != nil || len(sections) != 14 || n != 19544 {
+		t.Errorf("%d questions in %d sections, %v; want 19544 in 14", n, len(sections), err)
+	}
+	lists, err := BuiltinPairs()
+	if err != nil || len(lists) != 3 || len(lists[0].Pairs) != 353 || len(lists[1].Pairs) != 203 || len(lists[2].Pairs) != 252 {
+		t.Errorf("%d lists of pairs, %v; want 353, 203 and 252", len(lists), err)
+	}
+}
+
 func TestWordFilesRefused(t *testing.T) {
 	long := strings.Repeat("x", 5000)
 	for text, want := range map[string]string{
