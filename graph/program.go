@@ -308,8 +308,9 @@ func (p *Program) readGradient(i int) error {
 		case RowsGrad:
 			g.Rows = r.Rows()
 		case RowsOfGrad:
-			g.Rows = r.RowsOf(in)
-			g.Data = g.Data[:len(g.Rows)*(len(g.Param.Data)/g.Param.Shape[0])]
+			if g.Rows = r.RowsOf(in); g.Rows != nil {
+				g.Data = g.Data[:len(g.Rows)*(len(g.Param.Data)/g.Param.Shape[0])]
+			}
 		}
 		return nil
 	}

@@ -11,7 +11,6 @@ import (
 	"x2vec/data"
 	"x2vec/data/draw"
 	"x2vec/graph"
-	"x2vec/graph/layers"
 	"x2vec/graph/nets"
 	"x2vec/graph/ops"
 )
@@ -85,9 +84,6 @@ func (o *Skipgram) Check(t Task) error {
 	if o.Loss != negativeSampling && o.Loss != treeSoftmax && o.Loss != fullSoftmax {
 		bad("loss: is %q, want %s, %s or %s", o.Loss, negativeSampling, treeSoftmax, fullSoftmax)
 	}
-	if o.CBOW && o.Loss == fullSoftmax {
-		bad("cbow: is true, but cbow learns by %s or %s only", negativeSampling, treeSoftmax)
-	}
 	if o.Window < 1 || o.Window > maxReach {
 		bad("window: is %d, want 1 to %d words", o.Window, maxReach)
 	}
@@ -109,9 +105,6 @@ func (o *Skipgram) Check(t Task) error {
 	if !(o.Most >= 0) {
 		bad("most: is %v, want 0 (no bound) or more", o.Most)
 	}
-	if e, ok := t.Encoder.(*nets.Embedding); ok && e.MaxN > 0 && o.Loss == fullSoftmax {
-		bad("encoder.max_n: is %d, but words are made of parts with %s or %s only", e.MaxN, negativeSampling, treeSoftmax)
-	}
 	if t.Spec.Words == nil {
 		bad("skipgram learns from text, and an example of %s has shape %v", t.Spec.Name, t.Spec.Shape)
 	} else if _, ok := t.Encoder.(nets.Lexical); !ok {
@@ -120,9 +113,9 @@ func (o *Skipgram) Check(t Task) error {
 		errs = append(errs, err)
 	}
 	if v := t.Spec.Words; len(errs) == 0 && v != nil && o.Loss == fullSoftmax {
-		if n := t.Batch * o.pairs(t) * v.Len(); n > maxLogits {
-			bad("loss: a softmax over %d words for %d pairs a batch takes %d values, want at most %d; fewer words, a smaller batch or %s",
-				v.Len(), t.Batch*o.pairs(t), n, maxLogits, negativeSampling)
+		if n := t.Batch * t.Spec.Size() * v.Len(); n > maxLogits {
+			bad("loss: a softmax over %d words for the %d words of a batch takes %d values, want at most %d; a smaller vocabulary or batch, shorter examples, or %s",
+				v.Len(), t.Batch*t.Spec.Size(), n, maxLogits, negativeSampling)
 		}
 	}
 	return errors.Join(errs...)
@@ -153,9 +146,6 @@ func (o *Skipgram) tables(v *data.Vocabulary) {
 // blocks is how many blocks a run of words has at most.
 func (o *Skipgram) blocks(t Task) int { return (t.Spec.Size() + o.Block - 1) / o.Block }
 
-// pairs is how many pairs a run of words has at most.
-func (o *Skipgram) pairs(t Task) int { return t.Spec.Size() * 2 * o.Window }
-
 // Prepare implements Objective. It leaves frequent words out, so that those left
 // stand nearer to each other, and draws windows and negatives.
 func (o *Skipgram) Prepare(t Task, b *data.Batch, into *graph.Feed) error {
@@ -180,18 +170,13 @@ func (o *Skipgram) Prepare(t Task, b *data.Batch, into *graph.Feed) error {
 				reach = append(reach, 1+r.IntN(o.Window))
 			}
 		}
-		if o.Loss == fullSoftmax {
-			n := o.pairs(t)
-			expand(words, reach, into.I["centers"][i*n:(i+1)*n], into.I["contexts"][i*n:(i+1)*n])
-			continue
-		}
 		end := i*size + len(words)
 		copy(into.I["words"][i*size:], words)
 		copy(into.I["reach"][i*size:], reach)
 		for j := end; j < (i+1)*size; j++ {
 			into.I["words"][j], into.I["reach"][j] = -1, 0
 		}
-		if o.Loss == treeSoftmax {
+		if o.Loss != negativeSampling {
 			continue
 		}
 		per := o.blocks(t) * o.Shared
@@ -203,23 +188,6 @@ func (o *Skipgram) Prepare(t Task, b *data.Batch, into *graph.Feed) error {
 		clear(shared[used:])
 	}
 	return nil
-}
-
-// expand lists the pairs of a run of words; contexts end in -1, for no pair.
-func expand(words, reach, centers, contexts []int) {
-	n := 0
-	for i, w := range words {
-		for j := max(0, i-reach[i]); j <= min(len(words)-1, i+reach[i]); j++ {
-			if j != i {
-				centers[n], contexts[n] = w, words[j]
-				n++
-			}
-		}
-	}
-	clear(centers[n:])
-	for ; n < len(contexts); n++ {
-		contexts[n] = -1
-	}
 }
 
 // Build implements Objective.
@@ -236,28 +204,18 @@ func (o *Skipgram) Build(t Task, s *graph.Scope) *G.Node {
 	in, bags := enc.Vectors(s.In("encoder"), v) // (V, D), or more rows with bags
 	d := in.Shape()[1]
 	head := func(rows int) *G.Node { return s.In(headScope).Param("weight", graph.Constant(0), rows, d) }
-	if o.Loss == fullSoftmax {
-		centers := s.Ints("centers", t.Batch, o.pairs(t))           // (B, P)
-		contexts := s.Ints("contexts", t.Batch, o.pairs(t))         // (B, P)
-		return WordSoftmax(s, in, head(v.Len()), centers, contexts) // ()
-	}
 	words := s.Ints("words", t.Batch, size) // (B, T)
 	reach := s.Ints("reach", t.Batch, size) // (B, T)
 	pairs := ops.Windows{Block: o.Block, Window: o.Window, CBOW: o.CBOW, Bags: bags}
-	if o.Loss == treeSoftmax {
+	switch o.Loss {
+	case fullSoftmax:
+		pairs.Mean = true
+		return s.Apply(&ops.FullSoftmax{Windows: pairs}, in, head(v.Len()), words, reach) // ()
+	case treeSoftmax:
 		k := &ops.HierarchicalSoftmax{Windows: pairs, Tree: o.tree, Most: o.Most}
 		return s.Apply(k, in, head(v.Len()-1), words, reach) // ()
 	}
 	negatives := s.Ints("negatives", t.Batch*o.blocks(t), o.Shared) // (B·⌈T/Block⌉, N)
 	k := &ops.NegativeSampling{Windows: pairs, K: o.Negatives}
 	return s.Apply(k, in, head(v.Len()), words, reach, negatives) // ()
-}
-
-// WordSoftmax is the mean over pairs (B, P) of −log p(context | center), where p is
-// the softmax over the vocabulary of in[center]·out[w]; the tables are (V, D), and
-// a context of -1 stands for no pair.
-func WordSoftmax(s *graph.Scope, in, out, centers, contexts *G.Node) *G.Node {
-	c := s.Apply(&ops.Embedding{}, in, centers)                              // (B, P, D)
-	logits := s.Apply(&ops.Linear{NoBias: true}, c, out)                     // (B, P, V)
-	return layers.CrossEntropy(s, logits, contexts, layers.IgnoreTarget(-1)) // ()
 }

@@ -169,12 +169,19 @@ func tableGradients(t *testing.T, k tabled, in []opstest.Value, dout float32) (l
 		t.Fatal(err)
 	}
 	out := []float32{0}
-	din := append([][]float32{make([]float32, k.GradShape(0).TotalSize()), make([]float32, k.GradShape(1).TotalSize())}, make([][]float32, len(in)-2)...)
+	din := append([][]float32{make([]float32, k.GradShape(0).TotalSize()), nil}, make([][]float32, len(in)-2)...)
+	if shape := k.GradShape(1); shape != nil {
+		din[1] = make([]float32, shape.TotalSize())
+	} else {
+		din[1] = make([]float32, len(args[1].F))
+	}
 	k.Forward(args, out)
 	k.Backward(args, out, []float32{dout}, din)
 	d := in[0].Shape[1]
 	for table := range g {
-		g[table] = make([]float32, len(in[table].F))
+		if g[table] = make([]float32, len(in[table].F)); k.RowsOf(table) == nil { // a gradient for each row
+			copy(g[table], din[table])
+		}
 		for i, row := range k.RowsOf(table) {
 			for j := range d {
 				g[table][row*d+j] += din[table][i*d+j]
@@ -184,38 +191,44 @@ func tableGradients(t *testing.T, k tabled, in []opstest.Value, dout float32) (l
 	return out[0], g
 }
 
-// A pair with negatives of its own is a run of two words, of which the first alone
-// has a window.
+// goldenPairs are the tables, words and windows of a golden case: each pair a run of two
+// words, of which the first alone has a window.
+func goldenPairs(c *golden.Case) (in []opstest.Value, loss string, negatives int) {
+	var set struct {
+		Loss                  string
+		Negatives, Vocab, Dim int
+	}
+	c.Settings(&set)
+	value := func(name string) opstest.Value {
+		v := opstest.Value{Shape: c.Shape(name)}
+		for _, x := range c.Floats(name) {
+			v.F = append(v.F, float64(x))
+		}
+		return v
+	}
+	centers, contexts := c.Ints("in.center"), c.Ints("in.context")
+	words := opstest.Value{Shape: []int{len(centers), 2}}
+	reach := opstest.Value{Shape: words.Shape}
+	for i := range centers {
+		words.I = append(words.I, centers[i], contexts[i])
+		reach.I = append(reach.I, 1, 0)
+	}
+	return []opstest.Value{value("w.in"), value("w.out"), words, reach}, set.Loss, set.Negatives
+}
+
+// A pair has negatives of its own.
 func TestNegativeSamplingGolden(t *testing.T) {
 	golden.Each(t, "skipgram", func(t *testing.T, c *golden.Case) {
-		var set struct {
-			Loss                  string
-			Negatives, Vocab, Dim int
+		in, loss, negatives := goldenPairs(c)
+		if loss != "negative_sampling" {
+			t.Skip("the full softmax is another operation")
 		}
-		if c.Settings(&set); set.Loss != "negative_sampling" {
-			t.Skip("the full softmax is made of other operations: see package objectives")
-		}
-		value := func(name string) opstest.Value {
-			v := opstest.Value{Shape: c.Shape(name)}
-			for _, x := range c.Floats(name) {
-				v.F = append(v.F, float64(x))
-			}
-			return v
-		}
-		centers, contexts := c.Ints("in.center"), c.Ints("in.context")
-		words := opstest.Value{Shape: []int{len(centers), 2}}
-		reach := opstest.Value{Shape: words.Shape}
-		for i := range centers {
-			words.I = append(words.I, centers[i], contexts[i])
-			reach.I = append(reach.I, 1, 0)
-		}
-		in := []opstest.Value{value("w.in"), value("w.out"), words, reach,
-			{Shape: c.Shape("in.negative"), I: c.Ints("in.negative")}}
+		in = append(in, opstest.Value{Shape: c.Shape("in.negative"), I: c.Ints("in.negative")})
 		for _, path := range vec.Paths() {
 			if err := vec.ForcePath(path); err != nil {
 				t.Fatal(err)
 			}
-			k := &ops.NegativeSampling{Windows: ops.Windows{Block: 2, Window: 1, Mean: true}, K: float32(set.Negatives)}
+			k := &ops.NegativeSampling{Windows: ops.Windows{Block: 2, Window: 1, Mean: true}, K: float32(negatives)}
 			loss, g := tableGradients(t, k, in, 1)
 			c.Check("grad.w.in", g[0])
 			c.Check("grad.w.out", g[1])

@@ -13,8 +13,8 @@ import (
 )
 
 // Windows are the pairs of words that stand near each other in a few runs of text,
-// for the losses that tell such pairs from others: NegativeSampling and
-// HierarchicalSoftmax. A center is paired with each word at most its window away, or
+// for the losses that tell such pairs from others: NegativeSampling,
+// HierarchicalSoftmax and FullSoftmax. A center is paired with each word at most its window away, or
 // with CBOW the mean of those words with the center (continuous bag of words; Mikolov
 // et al. 2013, arXiv:1301.3781, section 3.1); a center without such words is no pair.
 //
@@ -89,7 +89,8 @@ func (b *block) window(c int) (lo, own, hi int) {
 	return max(0, at-reach) - b.left, at - b.left, min(len(b.words)-1, at+reach) - b.left
 }
 
-// shape readies the memory. A block needs at most so many rows of out.
+// shape readies the memory. A block needs at most so many rows of out; with is nil where
+// centers are held against all of them.
 func (k *Windows) shape(in []tensor.Shape, with pairing, most func(width int) int) error {
 	w, o, words, reach := in[0], in[1], in[2], in[3]
 	if w.Dims() != 2 || o.Dims() != 2 || w[1] != o[1] || words.Dims() != 2 || !slices.Equal(words, reach) {
@@ -158,11 +159,16 @@ func (k *Windows) Forward(in []Arg, out []float32) {
 	k.lay(in[2].I, in[3].I)
 	par.For(len(k.blocks), 1, k.forward)
 	k.call = call{}
+	k.setScale()
+	out[0] = float32(total(k.loss[:len(k.blocks)]) * float64(k.scale))
+}
+
+// setScale finds the scale of the loss of the step that is laid.
+func (k *Windows) setScale() {
 	k.scale = 1
 	if k.Mean && k.pairs > 0 {
 		k.scale = 1 / float32(k.pairs)
 	}
-	out[0] = float32(total(k.loss[:len(k.blocks)]) * float64(k.scale))
 }
 
 // lay finds the blocks of a step and the rows of the tables that they need.
@@ -190,7 +196,9 @@ func (k *Windows) lay(words, reach []int) {
 			b := &k.blocks[len(k.blocks)-1]
 			read := b.read(k.CBOW)
 			k.rows[0] = k.Bags.append(k.rows[0], read)
-			k.rows[1] = k.with.outRows(k.rows[1], b)
+			if k.with != nil {
+				k.rows[1] = k.with.outRows(k.rows[1], b)
+			}
 			b.rows = len(k.rows[1]) - b.out
 			x += len(read)
 			scores += size * b.rows
@@ -282,18 +290,31 @@ func (k *Windows) backwardBlocks(lo, hi int) {
 
 // backwardInput writes the gradient by the rows of in that a block reads.
 func (k *Windows) backwardInput(b *block, g, z []float32) {
-	read := b.read(k.CBOW)
-	var dx []float32 // by word vectors
-	if k.Bags != nil {
-		dx = k.dx[b.x*k.d:][:len(read)*k.d]
-	} else {
-		dx = k.din[0][b.in*k.d:][:len(read)*k.d]
-	}
-	d := dx // by what is paired
-	if k.CBOW {
-		d = k.dh[b.means*k.d:][:b.size*k.d]
-	}
+	_, d := k.inputGradients(b)
 	blas.Serial(false, false, b.size, k.d, b.rows, g, b.rows, z, k.d, d, k.d, false) // (size, D)
+	k.finishInput(b)
+}
+
+// inputGradients is room for the gradients by the word vectors that a block reads, and
+// by what is paired: the same where that is the vectors themselves. Both begin with the
+// block's and go on with those of the blocks after it.
+func (k *Windows) inputGradients(b *block) (dx, d []float32) {
+	if k.Bags != nil {
+		dx = k.dx[b.x*k.d:]
+	} else {
+		dx = k.din[0][b.in*k.d:]
+	}
+	if k.CBOW {
+		return dx, k.dh[b.means*k.d:]
+	}
+	return dx, dx
+}
+
+// finishInput makes of a block's gradients by what is paired those by the rows of in.
+func (k *Windows) finishInput(b *block) {
+	read := b.read(k.CBOW)
+	dx, d := k.inputGradients(b)
+	dx, d = dx[:len(read)*k.d], d[:b.size*k.d]
 	k.rescale(d)
 	if k.CBOW {
 		a := k.share[b.shares:][:b.size*b.width]

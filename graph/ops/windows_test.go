@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"x2vec/data/draw"
+	"x2vec/graph/golden"
 	"x2vec/graph/ops"
 	"x2vec/graph/ops/opstest"
 )
@@ -66,22 +67,44 @@ func TestBagsRefuses(t *testing.T) {
 
 // slowHierarchical is eq. 3 of arXiv:1310.4546 for every pair, one after the other.
 func slowHierarchical(k ops.HierarchicalSoftmax, in []opstest.Value) []float64 {
-	vectors, nodes := bagged(k.Bags, in[0].Rows()), in[1].Rows()
-	t := in[2].Shape[1]
-	surprise := func(x []float64, word int) (s float64) {
+	nodes := in[1].Rows()
+	return slowWindows(k.Windows, in, func(x []float64, word int) (s float64) {
 		path, left := k.Tree.Path(word)
 		for i, n := range path {
-			dot := 0.0
-			for j, v := range x {
-				dot += v * nodes[n][j]
-			}
+			dot := inner(x, nodes[n])
 			if left[i] {
 				dot = -dot
 			}
 			s += math.Log1p(math.Exp(dot))
 		}
 		return s
+	})
+}
+
+// slowFullSoftmax is eq. 2 of arXiv:1310.4546 for every pair, one after the other.
+func slowFullSoftmax(k ops.FullSoftmax, in []opstest.Value) []float64 {
+	out := in[1].Rows()
+	return slowWindows(k.Windows, in, func(x []float64, word int) float64 {
+		sum := 0.0
+		for _, o := range out {
+			sum += math.Exp(inner(x, o))
+		}
+		return math.Log(sum) - inner(x, out[word])
+	})
+}
+
+func inner(a, b []float64) (s float64) {
+	for i, x := range a {
+		s += x * b[i]
 	}
+	return s
+}
+
+// slowWindows adds up how surprising the word of each pair is, beside the vector that it
+// is paired with.
+func slowWindows(w ops.Windows, in []opstest.Value, surprise func(x []float64, word int) float64) []float64 {
+	vectors := bagged(w.Bags, in[0].Rows())
+	t := in[2].Shape[1]
 	var loss, pairs float64
 	for run := range in[2].Shape[0] {
 		words, reach := in[2].I[run*t:(run+1)*t], in[3].I[run*t:(run+1)*t]
@@ -93,7 +116,7 @@ func slowHierarchical(k ops.HierarchicalSoftmax, in []opstest.Value) []float64 {
 			for j := max(0, i-reach[i]); j <= min(len(words)-1, i+reach[i]); j++ {
 				switch {
 				case j == i:
-				case k.CBOW:
+				case w.CBOW:
 					n++
 					for l, v := range vectors[words[j]] {
 						mean[l] += v
@@ -112,10 +135,54 @@ func slowHierarchical(k ops.HierarchicalSoftmax, in []opstest.Value) []float64 {
 			}
 		}
 	}
-	if k.Mean && pairs > 0 {
+	if w.Mean && pairs > 0 {
 		loss /= pairs
 	}
 	return []float64{loss}
+}
+
+func TestFullSoftmax(t *testing.T) {
+	for i, c := range []struct {
+		k       ops.FullSoftmax
+		v, d, t int
+		lengths []int
+	}{
+		{ops.FullSoftmax{Windows: ops.Windows{Block: 4, Window: 2}}, 9, 3, 11, []int{11, 0, 1, 5}},
+		{ops.FullSoftmax{Windows: ops.Windows{Block: 8, Window: 5, Mean: true}}, 30, 17, 30, []int{30, 23}},
+		{ops.FullSoftmax{Windows: ops.Windows{Block: 32, Window: 5}}, 200, 100, 80, []int{80, 61}},
+		{ops.FullSoftmax{Windows: ops.Windows{Block: 1, Window: 1}}, 2, 1, 2, []int{2}},
+		{ops.FullSoftmax{Windows: ops.Windows{Block: 4, Window: 2, Mean: true}}, 9, 3, 4, []int{0, 1}}, // no pair
+		{ops.FullSoftmax{Windows: ops.Windows{Block: 4, Window: 2}}, 9, 3, 4, []int{0, 0}},             // no word
+		{ops.FullSoftmax{Windows: ops.Windows{Block: 8, Window: 5, Mean: true, CBOW: true}}, 30, 17, 30, []int{30, 23}},
+		{ops.FullSoftmax{Windows: ops.Windows{Block: 4, Window: 2, CBOW: true}}, 9, 3, 11, []int{11, 0, 1, 5}},
+		{ops.FullSoftmax{Windows: ops.Windows{Block: 8, Window: 3, Bags: bags(30, 50)}}, 30, 17, 30, []int{30, 1}},
+		{ops.FullSoftmax{Windows: ops.Windows{Block: 8, Window: 3, CBOW: true, Bags: bags(30, 50)}}, 30, 17, 30, []int{30, 1}},
+	} {
+		r := draw.New(uint64(i))
+		in := runs(r, c.v, c.d, c.t, c.k.Block, c.k.Window, 1, c.lengths...)[:4]
+		if c.k.Bags != nil {
+			in[0] = opstest.Normal(r, rowsOf(c.k.Bags), c.d)
+		}
+		slow := func(in []opstest.Value) []float64 { return slowFullSoftmax(c.k, in) }
+		name := fmt.Sprintf("case %d", i)
+		opstest.Run(t, name, opstest.Case{New: func() ops.Kernel { k := c.k; return &k }, In: in, Slow: slow})
+		t.Run(name+" gradient", func(t *testing.T) { k := c.k; tableDerivatives(t, &k, in, slow) })
+	}
+}
+
+// A pair is a run of two words, of which the first alone has a window.
+func TestFullSoftmaxGolden(t *testing.T) {
+	golden.Each(t, "skipgram", func(t *testing.T, c *golden.Case) {
+		in, loss, _ := goldenPairs(c)
+		if loss != "full_softmax" {
+			t.Skip("negative sampling is another operation")
+		}
+		k := &ops.FullSoftmax{Windows: ops.Windows{Block: 2, Window: 1, Mean: true}}
+		l, g := tableGradients(t, k, in, 1)
+		c.Check("grad.w.in", g[0])
+		c.Check("grad.w.out", g[1])
+		c.Check("out.loss", []float32{l})
+	})
 }
 
 func huffman(v int) *ops.Tree {
