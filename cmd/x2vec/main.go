@@ -11,6 +11,8 @@ import (
 	"runtime/debug"
 
 	"golang.org/x/term"
+
+	"x2vec/data"
 )
 
 // version is set by the linker: -ldflags "-X main.version=v1.2.3".
@@ -53,13 +55,14 @@ func exitStatus(err error) int {
 	switch {
 	case errors.As(err, &s):
 		return s.ExitStatus()
-	case errors.As(err, &r):
+	case errors.As(err, &r), data.IsInput(err):
 		return exitBadRequest
 	}
 	return exitFailure
 }
 
-// requestError is a wrong request: a flag, an argument, a run file.
+// requestError is a wrong request: a flag, an argument, a run file. What a text or a file
+// of vectors holds counts as one, too: data.InputError.
 type requestError struct{ error }
 
 func (e requestError) Unwrap() error { return e.error }

@@ -49,12 +49,12 @@ func TestText(t *testing.T) {
 		t.Errorf("the test split alone: %v", err)
 	}
 	for want, o := range map[string]Options{
-		"test share: is 1, want 0":     {Name: "text", Path: path, TestShare: 1},
-		"path: is empty":               {Name: "text"},
-		"no such file":                 {Name: "text", Path: path + "x"},
-		`split: is "lines", want one`:  {Name: "text", Path: path, Words: "lines"},
-		"of its 5 words, 0 different":  {Name: "text", Path: path},
-		"min_count: is -1, want at le": {Name: "builtin-text", MinCount: -1},
+		"test share: is 1, want 0":           {Name: "text", Path: path, TestShare: 1},
+		"path: is empty":                     {Name: "text"},
+		"no such file":                       {Name: "text", Path: path + "x"},
+		`split: is "lines", want one`:        {Name: "text", Path: path, Words: "lines"},
+		"none of its 5 words occurs 5 times": {Name: "text", Path: path},
+		"min_count: is -1, want at le":       {Name: "builtin-text", MinCount: -1},
 	} {
 		if _, err := Open(o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"x2vec/data"
@@ -83,7 +84,8 @@ type Corpus struct {
 	seen     int64 // words of the whole text, those left out included
 }
 
-// Read makes the corpus of the texts that paths stand for; see Files.
+// Read makes the corpus of the texts that paths stand for; see Files. What is wrong with
+// a text is a *data.InputError.
 func Read(ctx context.Context, o Options, paths ...string) (*Corpus, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
@@ -109,7 +111,7 @@ func Read(ctx context.Context, o Options, paths ...string) (*Corpus, error) {
 	}
 	c, err := b.finish(name)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", strings.Join(paths, ", "), err), b.store.close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", strings.Join(files, ", "), err), b.store.close())
 	}
 	return c, nil
 }
@@ -268,7 +270,7 @@ func (b *builder) read(ctx context.Context, path string, stdin io.Reader) (err e
 	for read := 0; ; {
 		n, err := r.Read(buf)
 		if _, e := b.split.Write(buf[:n]); e != nil {
-			return fmt.Errorf("%s: %w", path, e)
+			return data.Input(fmt.Errorf("%s: %w", path, e))
 		}
 		if b.err != nil {
 			return fmt.Errorf("%s: %w", path, b.err)
@@ -276,7 +278,7 @@ func (b *builder) read(ctx context.Context, path string, stdin io.Reader) (err e
 		switch {
 		case err == io.EOF:
 			if err := b.split.close(); err != nil {
-				return fmt.Errorf("%s: %w", path, err)
+				return data.Input(fmt.Errorf("%s: %w", path, err))
 			}
 			return b.err
 		case err != nil:
@@ -365,7 +367,7 @@ func (b *builder) finish(name string) (*Corpus, error) {
 		}
 	}
 	if b.store.n == 0 {
-		return nil, errors.New("holds no word of the vocabulary")
+		return nil, data.Input(errors.New("holds no word of the vocabulary"))
 	}
 	return &Corpus{
 		spec:  data.Spec{Name: name, Split: "train", Shape: []int{b.o.Length}, Words: words},
@@ -376,12 +378,17 @@ func (b *builder) finish(name string) (*Corpus, error) {
 // counted is the vocabulary, or says why there is none.
 func (b *builder) counted() (*data.Vocabulary, error) {
 	if b.seen == 0 {
-		return nil, errors.New("holds no words")
+		return nil, data.Input(errors.New("holds no words"))
 	}
 	words := b.vocabulary()
 	if words.Len() < 2 {
-		return nil, fmt.Errorf("of its %d words, %d different ones occur %d times or more; want at least 2; a lower min_count may help",
-			b.seen, words.Len(), b.o.MinCount)
+		switch {
+		case b.live == 1:
+			return nil, data.Input(fmt.Errorf("its %d words are all the same, %q; want at least 2 different ones", b.seen, slices.Collect(maps.Keys(b.number))[0]))
+		case words.Len() == 1:
+			return nil, data.Input(fmt.Errorf("of its %d words only %q occurs %d times or more; want at least 2 that do; a lower min_count may help", b.seen, words.Words[0], b.o.MinCount))
+		}
+		return nil, data.Input(fmt.Errorf("none of its %d words occurs %d times or more; want at least 2 that do; a lower min_count may help", b.seen, b.o.MinCount))
 	}
 	return words, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"x2vec/data"
 	"x2vec/data/tokenizer"
 )
 
@@ -32,10 +33,14 @@ func learnFile(ctx context.Context, l *tokenizer.Learner, stdin io.Reader, path 
 	l.Begin()
 	s := &pieces{emit: l.Add}
 	if _, err := io.Copy(s, untilDone{ctx, r}); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		err = fmt.Errorf("%s: %w", path, err)
+		if ctx.Err() != nil {
+			return err
+		}
+		return data.Input(err)
 	}
 	if err := s.close(); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return data.Input(fmt.Errorf("%s: %w", path, err))
 	}
 	return nil
 }

@@ -143,7 +143,7 @@ func ReadLines(ctx context.Context, o LineOptions, path string) (train, test *Li
 		return nil, nil, err
 	}
 	if len(all.records) == 0 {
-		return nil, nil, fmt.Errorf("%s: holds no text", path)
+		return nil, nil, data.Input(fmt.Errorf("%s: holds no text", path))
 	}
 	r.name(all)
 	all.seen = r.count.seen
@@ -158,7 +158,7 @@ func ReadLines(ctx context.Context, o LineOptions, path string) (train, test *Li
 	}
 	train, test = all.part(false), all.part(true)
 	if len(train.records) == 0 {
-		return nil, nil, fmt.Errorf("%s: holds no text for training", path)
+		return nil, nil, data.Input(fmt.Errorf("%s: holds no text for training", path))
 	}
 	if len(test.records) == 0 {
 		return train, nil, nil
@@ -191,7 +191,7 @@ func lineFiles(path string) ([]string, error) {
 		return tables, nil // a text beside them is a README
 	}
 	if len(plain) == 0 {
-		return nil, fmt.Errorf("%s: holds no file that ends in %s, packed or not", path, strings.Join(lineEndings, ", "))
+		return nil, data.Input(fmt.Errorf("%s: holds no file that ends in %s, packed or not", path, strings.Join(lineEndings, ", ")))
 	}
 	return plain, nil
 }
@@ -242,7 +242,11 @@ func (r *lineReader) file(ctx context.Context, path string, all *Lines) (err err
 		err = plainLines(f, visit)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		err = fmt.Errorf("%s: %w", path, err)
+		if ctx.Err() != nil {
+			return err
+		}
+		return data.Input(err)
 	}
 	return nil
 }

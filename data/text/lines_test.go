@@ -125,7 +125,7 @@ func TestLinesRefuses(t *testing.T) {
 		"or a quote in it does not end":                    {"a.csv", "text\n\"" + strings.Repeat("x\n", 2<<20)},
 		"line 2: byte 1 is 0xff, which is no UTF-8":        {"a.txt", "a b\nc\xff\n"},
 		"byte 1 is 0: this is no text":                     {"a.txt", "a\x00b\n"},
-		"1 different ones occur 1 times or more":           {"a.txt", "a a a"},
+		`its 3 words are all the same, "a"`:                {"a.txt", "a a a"},
 		"a word of more than 1000 bytes":                   {"a.txt", "a b " + strings.Repeat("x", 1200)},
 		"holds no file that ends in .tsv":                  {"a.bin", "x", "b.bin", "y"},
 		"holds no text for training":                       {"a.csv", "text,split\na,test\nb,test\n"},

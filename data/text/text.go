@@ -25,6 +25,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"x2vec/data"
 )
 
 // endings of the files of a folder that are read as text.
@@ -65,7 +67,7 @@ func Files(paths ...string) ([]string, error) {
 			return nil, err
 		}
 		if len(list) == before {
-			return nil, fmt.Errorf("%s: holds no file that ends in %s", p, strings.Join(endings, ", "))
+			return nil, data.Input(fmt.Errorf("%s: holds no file that ends in %s", p, strings.Join(endings, ", ")))
 		}
 	}
 	return list, nil
@@ -79,7 +81,7 @@ const maxZstdWindow = 128 << 20
 func Open(path string, stdin io.Reader) (io.ReadCloser, error) {
 	if path == "-" {
 		if stdin == nil {
-			return nil, errors.New("the text is to come from the standard input, which cannot be read here: name a file with the text")
+			return nil, data.Input(errors.New("the text is to come from the standard input, which cannot be read here: name a file with the text"))
 		}
 		return unpack(path, io.NopCloser(stdin))
 	}
@@ -116,18 +118,44 @@ func unpack(name string, f io.ReadCloser) (io.ReadCloser, error) {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 		z, err := gzip.NewReader(b)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
+			return nil, errors.Join(fmt.Errorf("%s: %w", name, damaged("gzip", err)), f.Close())
 		}
-		u.Reader = z
+		u.Reader = unpacking{"gzip", z}
 	case bytes.HasPrefix(head, []byte("BZh")):
-		u.Reader = bzip2.NewReader(b)
+		u.Reader = unpacking{"bzip2", bzip2.NewReader(b)}
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		z, err := zstd.NewReader(b, zstd.WithDecoderMaxWindow(maxZstdWindow), zstd.WithDecoderConcurrency(1))
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
+			return nil, errors.Join(fmt.Errorf("%s: %w", name, damaged("zstd", err)), f.Close())
 		}
-		u.Reader = z
+		u.Reader = unpacking{"zstd", z}
 		u.closers = append(u.closers, func() error { z.Close(); return nil })
 	}
 	return u, nil
+}
+
+// unpacking says of what cannot be unpacked that the file is at fault.
+type unpacking struct {
+	form string
+	r    io.Reader
+}
+
+// Read implements io.Reader.
+func (p unpacking) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b)
+	if err != nil && err != io.EOF {
+		err = damaged(p.form, err)
+	}
+	return n, err
+}
+
+func damaged(form string, err error) error {
+	var file *fs.PathError
+	switch {
+	case errors.As(err, &file):
+		return err // of the disk
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return data.Input(fmt.Errorf("ends within its %s data: the file is not whole", form))
+	}
+	return data.Input(fmt.Errorf("begins as %s does, but its data are damaged: %w", form, err))
 }

@@ -346,20 +346,20 @@ func TestReadRefuses(t *testing.T) {
 		o     Options
 		paths []string
 	}{
-		"holds no words":                         {small, []string{write(t, dir, "empty", nil)}},
-		"of its 3 words, 1 different ones occur": {small, []string{write(t, dir, "same", []byte("a a a"))}},
-		"cut.gz: unexpected EOF":                 {small, []string{write(t, dir, "cut.gz", gz[:len(gz)-9])}},
-		"binary: byte 1 is 0: this is no text":   {small, []string{write(t, dir, "binary", []byte("a\x00"))}},
-		"latin1: byte 3 is 0xe9":                 {small, []string{write(t, dir, "latin1", []byte("caf\xe9 "))}},
-		"endless: a word of more than 1000":      {small, []string{write(t, dir, "endless", bytes.Repeat([]byte("x"), 200_000))}},
-		"holds no file that ends in .txt":        {small, []string{empty}},
-		"no such file":                           {small, []string{filepath.Join(dir, "nowhere")}},
-		"standard input, which cannot be read":   {small, []string{"-"}},
-		"no text is named":                       {small, nil},
-		"min_count: is 0":                        {Options{Split: "words", Length: 1}, []string{dir}},
-		"split: is \"\"":                         {Options{MinCount: 1, Length: 1}, []string{dir}},
-		"length: is 0":                           {Options{MinCount: 1, Split: "words"}, []string{dir}},
-		"max_words: is -1":                       {Options{MinCount: 1, Split: "words", Length: 1, MaxWords: -1}, []string{dir}},
+		"holds no words":                       {small, []string{write(t, dir, "empty", nil)}},
+		`its 3 words are all the same, "a"`:    {small, []string{write(t, dir, "same", []byte("a a a"))}},
+		"cut.gz: ends within its gzip data":    {small, []string{write(t, dir, "cut.gz", gz[:len(gz)-9])}},
+		"binary: byte 1 is 0: this is no text": {small, []string{write(t, dir, "binary", []byte("a\x00"))}},
+		"latin1: byte 3 is 0xe9":               {small, []string{write(t, dir, "latin1", []byte("caf\xe9 "))}},
+		"endless: a word of more than 1000":    {small, []string{write(t, dir, "endless", bytes.Repeat([]byte("x"), 200_000))}},
+		"holds no file that ends in .txt":      {small, []string{empty}},
+		"no such file":                         {small, []string{filepath.Join(dir, "nowhere")}},
+		"standard input, which cannot be read": {small, []string{"-"}},
+		"no text is named":                     {small, nil},
+		"min_count: is 0":                      {Options{Split: "words", Length: 1}, []string{dir}},
+		"split: is \"\"":                       {Options{MinCount: 1, Length: 1}, []string{dir}},
+		"length: is 0":                         {Options{MinCount: 1, Split: "words"}, []string{dir}},
+		"max_words: is -1":                     {Options{MinCount: 1, Split: "words", Length: 1, MaxWords: -1}, []string{dir}},
 	} {
 		if _, err := Read(context.Background(), c.o, c.paths...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)

@@ -128,6 +128,9 @@ func (s *splitter) keeps(r rune) bool {
 
 // invalid is the error of a byte that is no UTF-8.
 func invalid(at int64, c byte) error {
+	if at == 0 && c >= 0xfe { // a byte order mark, as Windows writes it
+		return fmt.Errorf("byte 0 is 0x%02x, which is no UTF-8 and may begin UTF-16; convert the file, as with iconv -f utf-16 -t utf-8", c)
+	}
 	return fmt.Errorf("byte %d is 0x%02x, which is no UTF-8; convert the file, as with iconv -f latin1 -t utf-8", at, c)
 }
 

@@ -55,7 +55,7 @@ type preTokenizer struct {
 	Inner       []preTokenizer `json:"pretokenizers"`
 }
 
-// Load reads a tokenizer.json.
+// Load reads a tokenizer.json. What is wrong with it is a *data.InputError.
 func Load(path string) (*Tokenizer, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -68,7 +68,7 @@ func Load(path string) (*Tokenizer, error) {
 	}
 	t, err := Parse(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, data.Input(fmt.Errorf("%s: %w", path, err))
 	}
 	return t, nil
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"x2vec/data"
 	"x2vec/data/internal/durable"
 )
 
@@ -110,11 +111,22 @@ const (
 	maxWord = 1 << 12 // bytes of a word
 )
 
+// foreign are the beginnings of files that are taken for word vectors at times.
+var foreign = []struct{ begins, is string }{
+	{"\x1f\x8b", "is packed with gzip; unpack it first (gunzip), so that it can be read in place"},
+	{"BZh", "is packed with bzip2; unpack it first (bunzip2), so that it can be read in place"},
+	{"\x28\xb5\x2f\xfd", "is packed with zstd; unpack it first (unzstd), so that it can be read in place"},
+	{"PK\x03\x04", "is a zip archive; unpack it first (unzip), so that its files can be read in place"},
+	{"\xba\x16\x4f\x2f", "is a model of fastText's own form; give the .vec file that fastText writes beside it"},
+	{"\x93NUMPY", "is a NumPy array; word vectors are read as word2vec's text or binary form, fastText's .vec or GloVe's text"},
+}
+
 // Formats are the forms in which vectors are written.
 var Formats = []string{"text", "binary", "glove"}
 
 // Open reads a file of vectors, whatever its form. A large one is not copied into
-// memory but mapped, and its vectors decoded when they are asked for.
+// memory but mapped, and its vectors decoded when they are asked for. What is wrong with
+// it is a *data.InputError.
 func Open(path string) (*Vectors, error) {
 	raw, free, err := mapped(path)
 	if err != nil {
@@ -122,7 +134,7 @@ func Open(path string) (*Vectors, error) {
 	}
 	v, err := Parse(raw)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), free())
+		return nil, errors.Join(data.Input(fmt.Errorf("%s: %w", path, err)), free())
 	}
 	if v.raw == nil {
 		return v, free()
@@ -134,6 +146,11 @@ func Open(path string) (*Vectors, error) {
 // Parse reads vectors from a file's bytes. Those of the binary form stay there:
 // raw must not be changed.
 func Parse(raw []byte) (*Vectors, error) {
+	for _, f := range foreign {
+		if bytes.HasPrefix(raw, []byte(f.begins)) {
+			return nil, errors.New(f.is)
+		}
+	}
 	line, _, _ := bytes.Cut(raw[:min(len(raw), 1<<20)], []byte("\n"))
 	fields := bytes.Fields(line)
 	if len(fields) == 0 {
@@ -145,6 +162,9 @@ func Parse(raw []byte) (*Vectors, error) {
 		if okN && okDim {
 			return withHeader(raw[min(len(line)+1, len(raw)):], n, dim)
 		}
+	}
+	if len(fields) == 1 {
+		return nil, errors.New("line 1 is no word with a vector, and no pair of numbers that word vectors may begin with: word2vec's text or binary form, fastText's .vec and GloVe's text are read")
 	}
 	return parseText(raw, -1, len(fields)-1, 1)
 }
@@ -195,6 +215,9 @@ func parseBinary(body []byte, n, dim int) (*Vectors, error) {
 			return nil, fmt.Errorf("word %d of %d: no space within %d bytes of its beginning: damaged, or vectors of another size than %d", i+1, n, maxWord, dim)
 		case end == 0:
 			return nil, fmt.Errorf("word %d of %d is empty", i+1, n)
+		}
+		if bad := bytes.IndexFunc(body[at:at+end], func(r rune) bool { return r < ' ' && r != '\t' }); bad >= 0 {
+			return nil, fmt.Errorf("word %d of %d holds the byte 0x%02x: damaged, or vectors of another size than %d", i+1, n, body[at+bad], dim)
 		}
 		word := text.of(body[at : at+end])
 		at += end + 1
@@ -272,6 +295,11 @@ func parseText(body []byte, n, dim, first int) (*Vectors, error) {
 			}
 			v.data[start+j] = x
 			line = bytes.TrimRight(line[:at], " \t")
+		}
+		if at := bytes.LastIndexAny(line, " \t"); at > 0 {
+			if _, ok := number(line[at+1:]); ok {
+				return nil, fmt.Errorf("line %d: more than %d values follow its word, which are those of the first line", i, dim)
+			}
 		}
 		if len(line) == 0 || len(line) > maxWord {
 			return nil, fmt.Errorf("line %d: a word of %d bytes, want 1 to %d", i, len(line), maxWord)

@@ -93,7 +93,12 @@ func TestParseRefuses(t *testing.T) {
 		"2 1\na " + one + "\nb \x00\x00": `ends within the vector of word 2 of 2, "b"`,
 		"1 1\na \x00\x00\xc0\x7f":        "a value is not finite",
 		"1 1\na " + one + "\nrest":       "4 bytes follow its 1 words",
-		"word\n":                         "has 0 values",
+		"word\n":                         "line 1 is no word with a vector",
+		"2 2\na 1 2 3\nb 1 2 3\n":        "line 2: more than 2 values follow its word",
+		"a 1 2\nb 1 2 3\n":               "line 2: more than 2 values",
+		"2 1\na " + one + "b\x03 " + one: "word 2 of 2 holds the byte 0x03: damaged, or vectors of another size than 1",
+		"\x1f\x8b\x08":                   "is packed with gzip; unpack it first",
+		"PK\x03\x04":                     "is a zip archive",
 	} {
 		if _, err := Parse([]byte(file)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", file, err, want)

@@ -143,10 +143,13 @@ func dataKeys(name string) []string {
 func (d Data) keys() []string {
 	keys := dataKeys(d.Source)
 	if d.Captions != "" && readers.HasCaptions(d.Source) {
-		keys = append(keys, "words", "tokenizer", "min_count", "max_words", "length")
+		keys = append(keys, captionKeys...)
 	}
 	return keys
 }
+
+// captionKeys are the settings that say how captions are cut.
+var captionKeys = []string{"words", "tokenizer", "min_count", "max_words", "length"}
 
 // Stdin has a text whose path is - read from r.
 func (d *Data) Stdin(r io.Reader) { d.stdin = r }
@@ -386,7 +389,11 @@ func parse(s *source) (*File, error) {
 		if n := len(sec.fields); n == 0 || n == 1 && sec.fields[0].name == "type" {
 			continue // its type is unknown, which is said once
 		}
-		s.decode(sec.name, t, sec.fields)
+		var known []string
+		if sec.name == "data" {
+			known = f.uncaptioned(s, t)
+		}
+		s.decode(sec.name, t, sec.fields, known...)
 	}
 	if len(s.faults) == 0 {
 		f.check(s)
@@ -395,6 +402,21 @@ func parse(s *source) (*File, error) {
 		f.checkUnderstood(s)
 	}
 	return f, s.faults.err()
+}
+
+// uncaptioned notes settings of captions where there are none to cut, and gives their
+// names, which are known.
+func (f *File) uncaptioned(s *source, t map[string]any) (known []string) {
+	if f.Data.Captions != "" || !readers.HasCaptions(f.Data.Source) {
+		return nil
+	}
+	for _, key := range captionKeys {
+		if _, given := t[key]; given {
+			s.fault("data."+key, `says how captions are cut, but there are none: data.captions is empty; name them there, or leave %s out`, key)
+			known = append(known, key)
+		}
+	}
+	return known
 }
 
 // choose finds the parts that the file names by type, with their defaults.

@@ -39,6 +39,8 @@ func TestFaults(t *testing.T) {
 		{"a key of another type of optimizer", "[optimizer]\ntype = \"sgd\"\nbetas = [0.9, 0.99]", nil, []string{
 			"job.toml:3: optimizer.betas: no such key; optimizer takes accumulate, clip_norm, dampening, decay_gains, ema, ema_warmup, lr, momentum, nesterov, type, weight_decay",
 		}},
+		{"captions that are not there are cut", "[data]\nsource = \"shapes\"\nlength = 12\n", nil, []string{
+			`job.toml:3: data.length: says how captions are cut, but there are none: data.captions is empty; name them there, or leave length out`}},
 		{"a key of another source", "[data]\nsource = \"mnist\"\ncount = 32", nil, []string{
 			"job.toml:3: data.count: no such key; data takes classes, codes, label_seed, limit, normalize, path, per_class, seed, share, size, source, test_limit, unseen",
 		}},
