@@ -190,11 +190,12 @@ type sampleOf struct {
 	sample
 }
 
-func besides(all []*run) []sideBySide {
+// besides puts what runs have of a kind side by side.
+func besides(all []*run, of func(r *run) []sample) []sideBySide {
 	var out []sideBySide
 	at := map[string]int{}
 	for _, r := range all {
-		for _, s := range r.Samples {
+		for _, s := range of(r) {
 			i, seen := at[s.ID]
 			if !seen {
 				i = len(out)
@@ -206,6 +207,40 @@ func besides(all []*run) []sideBySide {
 		}
 	}
 	return out
+}
+
+// looksAsSamples are the pictures of what was looked into, each as one that was drawn
+// once.
+func (r *run) looksAsSamples() []sample {
+	var list []sample
+	for _, l := range slices.Concat(r.Findings, r.Looks) {
+		f := frame{Step: l.Note, Alt: l.Alt, URI: l.URI, Width: l.Width, Height: l.Height, Shown: true, Reduced: l.Reduced}
+		list = append(list, sample{ID: "look-" + strings.NewReplacer(" ", "-", ",", "").Replace(l.Title), Title: l.Title, Frames: []frame{f}})
+	}
+	return list
+}
+
+// fewSettings is how many settings that differ stand beside the results.
+const fewSettings = 6
+
+// apart gives the results alone, and the settings with a row for each and a column for
+// each run.
+func (c Compare) apart() (results, settings *table) {
+	n := len(c.Differ)
+	results = &table{First: c.First, Columns: c.Columns[n:]}
+	settings = &table{First: "setting", Classes: make([]string, len(c.Rows))}
+	for i, key := range c.Differ {
+		line := row{Name: key}
+		for _, r := range c.Rows {
+			line.Cells = append(line.Cells, r.Cells[i])
+		}
+		settings.Rows = append(settings.Rows, line)
+	}
+	for _, r := range c.Rows {
+		settings.Columns = append(settings.Columns, r.Name)
+		results.Rows = append(results.Rows, row{Name: r.Name, Class: r.Class, Cells: r.Cells[n:]})
+	}
+	return results, settings
 }
 
 // factsOf makes a table of what is said of each run, where they differ.

@@ -55,8 +55,9 @@ var lookTitles = map[string]string{
 var mediaTypes = map[string]string{".png": "image/png", ".gif": "image/gif", ".svg": "image/svg+xml"}
 
 // readLooks collects the pictures in the folder of what was looked into, in room bytes
-// if they become part of the page, and the tables that belong to them.
-func (r *run) readLooks(address func(run, file string) string, room int) {
+// if they become part of the page, and the tables that belong to them. Of a run among
+// others those that move are left out.
+func (r *run) readLooks(address func(run, file string) string, room int, among bool) {
 	entries, err := fs.ReadDir(r.Files, runs.InspectDir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		r.fault(err)
@@ -66,6 +67,9 @@ func (r *run) readLooks(address func(run, file string) string, room int) {
 		name, ext := e.Name(), path.Ext(e.Name())
 		if mediaTypes[ext] == "" || strings.HasPrefix(name, ".") || kindOf(strings.TrimSuffix(name, ext)) == "map" {
 			continue // the map is shown as one that moves
+		}
+		if among && ext == ".gif" {
+			continue
 		}
 		names = append(names, name)
 	}

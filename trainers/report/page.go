@@ -102,8 +102,10 @@ type page struct {
 
 // several is what stands only on a page about more than one run.
 type several struct {
-	Compare     Compare
+	Compare     *table // the settings that differ, and results
+	Differ      *table // the settings, where there are too many to stand there
 	Samples     []sideBySide
+	Looks       []sideBySide
 	Probes      *table
 	Timings     *table
 	Environment *table
@@ -135,7 +137,7 @@ func Render(sources []Source, now time.Time, live *Live) ([]byte, error) {
 	}
 	p := page{Live: live}
 	for i, s := range sources {
-		p.Runs = append(p.Runs, gather(s, i, live, maxAll/len(sources)))
+		p.Runs = append(p.Runs, gather(s, i, live, maxAll/len(sources), len(sources) > 1))
 	}
 	title := p.Runs[0].Name
 	if len(p.Runs) == 1 {
@@ -176,12 +178,20 @@ func compareRuns(all []*run) *several {
 		list[i] = runs.Summary{Name: r.Name, State: runs.State(r.State.Word), Settings: r.Settings, Figures: r.Figures}
 	}
 	s := &several{
-		Compare: NewCompare(list, false), Samples: besides(all), Probes: probesOf(all),
+		Samples: besides(all, func(r *run) []sample { return r.Samples }), Looks: besides(all, (*run).looksAsSamples), Probes: probesOf(all),
 		Timings:     factsOf(all, func(r *run) []fact { return r.Timings }, false),
 		Environment: factsOf(all, func(r *run) []fact { return r.Environment }, true),
 	}
+	compared := NewCompare(list, false)
+	s.Compare = compared.table
+	if len(compared.Differ) > fewSettings {
+		s.Compare, s.Differ = compared.apart()
+		for i, r := range all {
+			s.Differ.Classes[i] = r.Class
+		}
+	}
 	differ := map[string]bool{}
-	for _, k := range s.Compare.Differ {
+	for _, k := range compared.Differ {
 		differ[k] = true
 	}
 	for _, k := range all[0].Settings.Keys {

@@ -68,6 +68,7 @@ type card struct{ Name, Value, Note string }
 type table struct {
 	First   string // what the rows are
 	Columns []string
+	Classes []string // the colours of the runs that columns are about; nil where they are about none
 	Rows    []row
 }
 
@@ -85,9 +86,10 @@ type cell struct {
 // colours is how many runs a page can tell apart by colour.
 const colours = 8
 
-// gather reads all there is of a run. Pictures take room bytes of the page, unless
-// a server gives it and it only has their address.
-func gather(src Source, number int, live *Live, room int) *run {
+// gather reads all there is of a run; of one among several not what only a page of its
+// own shows. Pictures take room bytes of the page, unless a server gives it and it only
+// has their address.
+func gather(src Source, number int, live *Live, room int, among bool) *run {
 	r := &run{Source: src, Class: fmt.Sprintf("s%d", number%colours)}
 	var err error
 	if r.Settings, err = runs.ReadSettings(src.Files); err != nil {
@@ -112,12 +114,14 @@ func gather(src Source, number int, live *Live, room int) *run {
 	if live != nil {
 		address, mapAddress = live.File, live.Map
 	}
-	room -= r.readMap(mapAddress, room/3)
+	if !among {
+		room -= r.readMap(mapAddress, room/3)
+	}
 	drawn := room // half for the other pictures where there are any
 	if _, err := fs.Stat(src.Files, runs.InspectDir); err == nil && live == nil {
 		drawn /= 2
 	}
-	r.readLooks(address, room-r.readSamples(address, drawn))
+	r.readLooks(address, room-r.readSamples(address, drawn), among)
 	r.readTransfers()
 
 	info, err := fs.Stat(src.Files, runs.MetricsFile)

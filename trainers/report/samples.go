@@ -30,7 +30,7 @@ func (s sample) Last() int { return len(s.Frames) - 1 }
 
 // A frame is one picture.
 type frame struct {
-	Step          string
+	Step          string // what stands below it: when it was drawn
 	Alt           string
 	URI           template.URL
 	Width, Height int
@@ -117,9 +117,9 @@ func (r *run) readSamples(address func(run, file string) string, room int) (took
 			room -= size
 			took += size
 			step, _ := strconv.Atoi(sampleName.FindStringSubmatch(path.Base(file))[1]) // it was one above
-			f.Step = Number(float64(step))
+			f.Step = "step " + Number(float64(step))
 			f.enlarge()
-			f.Alt = fmt.Sprintf("%s at step %s.", title, f.Step)
+			f.Alt = fmt.Sprintf("%s at %s.", title, f.Step)
 			if c := captions[file]; c != "" {
 				f.Alt += " " + c
 				s.Caption = c
