@@ -86,6 +86,10 @@ func runServe(c *cobra.Command, dir, addr string, hosts []string) error {
 	if err := s.Serve(ctx, l); err != nil {
 		return err
 	}
+	var bySignal signalError
+	if errors.As(context.Cause(ctx), &bySignal) {
+		return nil // which is how a server is ended
+	}
 	return context.Cause(ctx)
 }
 

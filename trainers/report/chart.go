@@ -207,6 +207,9 @@ func scaleOf(lo, hi float64, log bool) (y func(v float64) float64, ticks []float
 	if lo > 0 && lo < hi/2 {
 		lo = 0
 	}
+	if lo == 0 && hi == 0 {
+		hi = 1
+	}
 	if hi == lo {
 		pad := max(math.Abs(hi)/10, 1e-12)
 		lo, hi = lo-pad, hi+pad

@@ -56,8 +56,12 @@ func (r *run) readMap(src string, room int) (took int) {
 		r.fault(err)
 		return 0
 	}
-	c := &codeMap{Src: src, Title: fmt.Sprintf("%s of %s at step %s, %s examples",
-		methodName(m.Method), m.Tap, Number(float64(m.Step)), Number(float64(len(m.Points))))}
+	what := "examples"
+	if m.Points[0].Text != "" {
+		what = "words"
+	}
+	c := &codeMap{Src: src, Title: fmt.Sprintf("%s of %s at step %s, %s %s",
+		methodName(m.Method), m.Tap, Number(float64(m.Step)), Number(float64(len(m.Points))), what)}
 	r.Map = c
 	if src != "" {
 		return 0

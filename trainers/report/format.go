@@ -60,7 +60,7 @@ func Label(name string) string {
 }
 
 // shares are words in the names of figures that are parts of a whole, from 0 to 1.
-var shares = []string{"accuracy", "recall", "purity", "codes in use"}
+var shares = []string{"accuracy", "recall", "purity", "codes in use", "pixels within"}
 
 // FigureValue writes the value of an evaluation: shares as percent.
 func FigureValue(name string, v float64) string {

@@ -107,6 +107,9 @@ func (s *Summary) readLog(files fs.FS) []runlog.Event {
 			}
 			if e := line.Event; e != nil {
 				events = append(events, *e)
+				if e.Step > s.Step { // it ended before a line was due
+					s.Step, s.Seconds = e.Step, e.Time
+				}
 				if n, ok := e.Fields["steps"].(float64); ok {
 					s.Steps = int(n)
 				}

@@ -13,7 +13,7 @@ const x2vec = (() => {
   const number = (v) => {
     const a = Math.abs(v);
     if (Number.isInteger(v) && a < 1e9) return v.toLocaleString("en");
-    if (a >= 1e9 || a < 1e-4) return v.toExponential(2);
+    if (a >= 1e9 || a < 1e-4) return String(Number(v.toPrecision(3)));
     return a >= 1000 ? Math.round(v).toLocaleString("en") : String(Number(v.toPrecision(4)));
   };
   const seconds = (v) => {
@@ -128,6 +128,7 @@ const x2vec = (() => {
         ticks = logTicks(lo, hi);
       } else {
         if (lo > 0 && lo < hi / 2 && !view.zoom) lo = 0;
+        if (lo === 0 && hi === 0) hi = 1;
         if (lo === hi) { const pad = Math.max(Math.abs(hi) / 10, 1e-12); lo -= pad; hi += pad; }
         py = (v) => 1000 - (1000 * (v - lo)) / (hi - lo);
         ticks = linearTicks(lo, hi, 5);

@@ -68,7 +68,7 @@ x2vec.map = (() => {
       });
       this.section.querySelector(".hint").hidden = false;
       this.section.querySelectorAll(".controls, .mapbox").forEach((e) => e.remove());
-      this.section.append(bar, make("div", { class: "mapbox" }, make("div", { class: "field" }, this.canvas, this.legend), make("div", { class: "side" }, this.reading, this.list)));
+      this.section.append(bar, make("div", { class: "mapbox" }, make("div", { class: "field" }, this.canvas, ...(this.legend.children.length ? [this.legend] : [])), make("div", { class: "side" }, this.reading, this.list)));
       this.tell();
     }
 
@@ -286,15 +286,20 @@ x2vec.map = (() => {
         g.strokeRect(cx - w / 2, cy - h / 2, w, h);
       }
     }
+    // paintTexts writes as many words as stand beside each other.
     paintTexts(g, seen, r) {
-      const taken = new Set();
+      const lines = new Map(); // what is taken, from and to, by lines of the height of a letter
+      const high = 14;
       g.font = "12px system-ui, sans-serif";
       g.fillStyle = this.ink;
       for (const [i, x, y] of seen) {
-        const cell = Math.floor(x / 90) + "," + Math.floor(y / 16);
-        if (taken.has(cell) || !this.words[i]) continue;
-        taken.add(cell);
-        g.fillText(this.words[i].slice(0, 24), x + r + 2, y + 4);
+        if (!this.words[i]) continue;
+        const text = this.words[i].slice(0, 24), from = x + r + 2, to = from + g.measureText(text).width, line = Math.floor(y / high);
+        const free = [line - 1, line, line + 1].every((l) => (lines.get(l) || []).every(([a, b, at]) => to < a || from > b || Math.abs(at - y) >= high));
+        if (!free) continue;
+        if (!lines.has(line)) lines.set(line, []);
+        lines.get(line).push([from, to, y]);
+        g.fillText(text, from, y + 4);
       }
     }
     thumb(g, i, x, y, w, h) {
@@ -307,7 +312,7 @@ x2vec.map = (() => {
       const i = this.over >= 0 ? this.over : this.picked;
       this.reading.replaceChildren();
       if (i < 0) {
-        this.reading.append("Point at an example to see it, click it for its neighbours.");
+        this.reading.append(`Point at ${this.words ? "a word" : "an example"} to see it, click it for its neighbours.`);
         this.list.replaceChildren();
         return;
       }
