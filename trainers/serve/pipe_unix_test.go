@@ -14,3 +14,12 @@ func pipe(t testing.TB, path string) {
 		t.Fatal(err)
 	}
 }
+
+// cpuSeconds is what this process has used of the processors.
+func cpuSeconds() float64 {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+}
