@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -57,7 +58,11 @@ func readTable(t *testing.T, dir string) (table sweepTable) {
 // TestSweep runs a sweep in which one variant fails, and compares its table with what
 // the runs say themselves.
 func TestSweep(t *testing.T) {
-	path, dir := writeSweep(t, smallSweep), t.TempDir()
+	small := smallSweep
+	if testing.Short() { // one draw of the labels of a probe is enough to see that it is there
+		small = strings.Replace(small, "seeds = 2\nbaselines", "seeds = 1\nbaselines", 1)
+	}
+	path, dir := writeSweep(t, small), t.TempDir()
 	status, out, said := inProcess("sweep", path, "--out", dir, "--threads", "1")
 	if status != exitFailure || !strings.Contains(said, "6 of 12 runs failed: wild-noise=0-seed1, ") || !strings.Contains(said, "step 1: the loss is") {
 		t.Fatalf("status %d, want %d and the six wild runs named:\n%s", status, exitFailure, said)
@@ -106,7 +111,7 @@ func TestSweep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cut := strings.Replace(smallSweep, "[[variant]]\nname = \"wild\"\noptimizer = { type = \"sgd\", lr = 1e30 }\n", "", 1)
+	cut := strings.Replace(small, "[[variant]]\nname = \"wild\"\noptimizer = { type = \"sgd\", lr = 1e30 }\n", "", 1)
 	if err := os.WriteFile(path, []byte(cut), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -132,13 +137,21 @@ func TestSweep(t *testing.T) {
 // TestSweepStopped ends a sweep by SIGKILL and by SIGINT; the same command goes on, and
 // every run ends in the bytes of one that was never stopped.
 func TestSweepStopped(t *testing.T) {
-	text := "base = \"small.toml\"\nseeds = 2\n[settings]\ntrain.duration = 120\n[grid]\nobjective.noise = [0.0, 0.3]\n"
+	seeds := 2
+	if testing.Short() {
+		seeds = 1
+	}
+	text := fmt.Sprintf("base = \"small.toml\"\nseeds = %d\n[settings]\ntrain.duration = 120\n[grid]\nobjective.noise = [0.0, 0.3]\n", seeds)
 	path, dir, whole := writeSweep(t, text), t.TempDir(), t.TempDir()
 	if status, _, said := inProcess("sweep", path, "--out", whole); status != exitOK {
 		t.Fatalf("status %d\n%s", status, said)
 	}
 	second := filepath.Join(dir, "noise=0.3-seed0", "checkpoints")
-	for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGINT} {
+	signals := []syscall.Signal{syscall.SIGKILL, syscall.SIGINT}
+	if testing.Short() {
+		signals = signals[:1]
+	}
+	for _, sig := range signals {
 		c := command("sweep", path, "--out", dir, "--threads", "1")
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
@@ -160,7 +173,7 @@ func TestSweepStopped(t *testing.T) {
 	if status, out, said := inProcess("sweep", path, "--out", dir); status != exitOK || !strings.Contains(out, "noise") {
 		t.Fatalf("status %d\n%s%s", status, out, said)
 	}
-	for _, name := range []string{"noise=0-seed0", "noise=0.3-seed0", "noise=0-seed1", "noise=0.3-seed1"} {
+	for _, name := range []string{"noise=0-seed0", "noise=0.3-seed0", "noise=0-seed1", "noise=0.3-seed1"}[:2*seeds] {
 		same(t, name, final(t, filepath.Join(dir, name)), final(t, filepath.Join(whole, name)))
 	}
 }

@@ -27,7 +27,7 @@ const x2vec = (() => {
     const raw = (hi - lo) / n, unit = 10 ** Math.floor(Math.log10(raw));
     const step = unit * ([1, 2, 5].find((m) => m * unit >= raw * (1 - 1e-9)) || 10);
     const ticks = [];
-    for (let i = Math.ceil(lo / step - 1e-9); i * step <= hi + step * 1e-9 && ticks.length <= 2 * n; i++) ticks.push(i * step);
+    for (let i = Math.ceil(lo / step - 1e-9); i * step <= hi + step * 1e-9 && ticks.length <= 2 * n; i++) ticks.push(i * step + 0); // no -0
     return ticks;
   };
   const logTicks = (lo, hi) => {
