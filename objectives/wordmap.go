@@ -33,7 +33,7 @@ const (
 	listedNear   = 6   // neighbours of each
 	mapW, mapH   = 1000, 700
 	mapMargin    = 70
-	captionOfMap = "Frequent words where the first two principal components of their vectors put them; some labels are left out where they would overlap."
+	captionOfMap = "Frequent words where the first two principal components of their vectors put them; labels are left out where they would overlap."
 )
 
 // Illustrate implements Illustrated: a map of the words, relations between pairs of
@@ -83,7 +83,7 @@ func (o *Skipgram) Illustrate(t Task, ps *graph.Params) ([]Picture, []Table, err
 			c.line(at[i], at[i+1])
 		}
 		for i, word := range pairs {
-			c.label(m.v.Words[word], at[i])
+			c.end(m.v.Words[word], at[i], at[i^1])
 		}
 		pictures = append(pictures, Picture{Name: r.name, Image: c.Img,
 			Caption: r.title + ": pairs of words, by the first two principal components of their vectors; a relation that was learnt has lines of one direction."})
@@ -190,6 +190,16 @@ func (d *drawing) line(a, b [2]float64) {
 // label writes a word beside its place, unless another is there already.
 func (d *drawing) label(word string, at [2]float64) {
 	x, y := d.view.At(at)
+	d.Label(x, y, word, plot.Soft)
+}
+
+// end writes a word beside the end of a line, on the side where the line is not.
+func (d *drawing) end(word string, at, other [2]float64) {
+	x, y := d.view.At(at)
+	if to, _ := d.view.At(other); to > x {
+		d.LabelLeft(x, y, word, plot.Soft)
+		return
+	}
 	d.Label(x, y, word, plot.Soft)
 }
 

@@ -98,21 +98,26 @@ func analogyCommand() *cobra.Command {
 		Use:   "analogy RUN A B C",
 		Short: "answer: A is to B as C is to which word?",
 		Long: `List the words nearest to B - A + C, each vector being of length one, without A, B
-and C themselves.
+and C themselves. With + and - between them, words are added and taken away as it is
+written.
 
 ` + aboutVectors,
-		Example: "  x2vec analogy runs/words france paris italy",
-		Args:    cobra.ExactArgs(4),
+		Example: "  x2vec analogy runs/words france paris italy\n  x2vec analogy runs/words paris - france + italy",
+		Args:    cobra.MinimumNArgs(4),
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			if n < 1 {
 				return badRequest(fmt.Errorf("-n: is %d, want at least 1", n))
+			}
+			terms, err := termsOf(args[1:])
+			if err != nil {
+				return badRequest(err)
 			}
 			s, err := openSpace(args[0])
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, s.Close()) }()
-			near, err := s.Analogy(args[1], args[2], args[3], n)
+			near, err := s.Sum(terms, n)
 			if err != nil {
 				return asked(err)
 			}
@@ -122,6 +127,24 @@ and C themselves.
 	}
 	c.Flags().IntVarP(&n, "number", "n", n, "of words to list")
 	return c
+}
+
+// termsOf reads "A B C", an analogy, or a sum such as "A - B + C".
+func termsOf(args []string) ([]eval.Term, error) {
+	sign := func(s string) bool { return s == "+" || s == "-" }
+	if len(args) == 3 && !slices.ContainsFunc(args, sign) {
+		return []eval.Term{{Word: args[0], Minus: true}, {Word: args[1]}, {Word: args[2]}}, nil
+	}
+	var terms []eval.Term
+	for i, word := range args {
+		if sign(word) == (i%2 == 0) || i == len(args)-1 && sign(word) {
+			return nil, fmt.Errorf("%s: want three words, A is to B as C, or words with + and - between them, as paris - france + italy", strings.Join(args, " "))
+		}
+		if !sign(word) {
+			terms = append(terms, eval.Term{Word: word, Minus: i > 0 && args[i-1] == "-"})
+		}
+	}
+	return terms, nil
 }
 
 func printNeighbors(c *cobra.Command, near []eval.Neighbor) {

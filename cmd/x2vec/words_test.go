@@ -50,6 +50,11 @@ duration = "40 epochs"
 	expect(t, 0, []string{"car:\n", "bus", "cat:\n"}, "neighbors", run, "car", "cat")
 	expect(t, 0, []string{"1.0000"}, "similarity", run, "cat", "CAT")
 	expect(t, 0, []string{"bus"}, "analogy", run, "cat", "dog", "car")
+	if a, b := expect(t, 0, nil, "analogy", run, "cat", "dog", "car"), expect(t, 0, nil, "analogy", run, "dog", "-", "cat", "+", "car"); a != b {
+		t.Errorf("as a sum the analogy is %q, want %q", b, a)
+	}
+	expect(t, 2, []string{"want three words"}, "analogy", run, "cat", "-", "car", "-")
+	expect(t, 2, []string{"want three words"}, "analogy", run, "cat", "dog", "car", "bus")
 	questions := file("questions.txt", ": pairs\ncat dog car bus\ncat dog car zebra\n")
 	pairs := file("pairs.tsv", "cat\tdog\t9\ncat\tdrove\t1\ncat\tzebra\t1\n")
 	expect(t, 0, []string{"pairs", "semantic", "unknown", "pairs.tsv", "1.0000"},

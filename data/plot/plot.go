@@ -7,6 +7,7 @@ import (
 	"image/color"
 	"image/draw"
 	"math"
+	"slices"
 	"sync"
 
 	"golang.org/x/image/font"
@@ -157,22 +158,35 @@ func (c *Canvas) Fit(text string, width int) string {
 	return string(letters) + "…"
 }
 
-// Label marks a place and writes a word beside it, unless another label is there
-// already: then there is the mark alone.
+// Label marks a place and writes a word beside it: to its right, or to its left, above or
+// below where another label is there already, and where there is no room the mark stands
+// alone.
 func (c *Canvas) Label(x, y float64, word string, mark color.Color) {
+	c.label(x, y, word, mark, false)
+}
+
+// LabelLeft is Label with the left side tried first.
+func (c *Canvas) LabelLeft(x, y float64, word string, mark color.Color) {
+	c.label(x, y, word, mark, true)
+}
+
+func (c *Canvas) label(x, y float64, word string, mark color.Color, left bool) {
 	c.Dot(x, y, 2, mark)
 	width := c.Width(word)
-	box := image.Rect(int(x)+4, int(y)-FontSize+3, int(x)+5+width, int(y)+5)
-	if box.Max.X > c.Img.Rect.Max.X {
-		box = box.Sub(image.Pt(width+9, 0))
+	right := image.Rect(int(x)+4, int(y)-FontSize+3, int(x)+5+width, int(y)+5)
+	places := []image.Point{{}, {-width - 9, 0}, {-width/2 - 4, -FontSize}, {-width/2 - 4, FontSize + 2}}
+	if left {
+		places[0], places[1] = places[1], places[0]
 	}
-	for _, t := range c.taken {
-		if box.Overlaps(t) {
-			return
+	for _, by := range places {
+		box := right.Add(by)
+		if !box.In(c.Img.Rect) || slices.ContainsFunc(c.taken, box.Overlaps) {
+			continue
 		}
+		c.taken = append(c.taken, box)
+		c.Text(box.Min.X, int(y)+4+by.Y, word, Ink)
+		return
 	}
-	c.taken = append(c.taken, box)
-	c.Text(box.Min.X, int(y)+4, word, Ink)
 }
 
 // A View maps values to places within a rectangle, y upwards.

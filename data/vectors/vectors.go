@@ -216,7 +216,7 @@ func parseBinary(body []byte, n, dim int) (*Vectors, error) {
 		case end == 0:
 			return nil, fmt.Errorf("word %d of %d is empty", i+1, n)
 		}
-		if bad := bytes.IndexFunc(body[at:at+end], func(r rune) bool { return r < ' ' && r != '\t' }); bad >= 0 {
+		if bad := bytes.IndexFunc(body[at:at+end], control); bad >= 0 {
 			return nil, fmt.Errorf("word %d of %d holds the byte 0x%02x: damaged, or vectors of another size than %d", i+1, n, body[at+bad], dim)
 		}
 		word := text.of(body[at : at+end])
@@ -241,6 +241,9 @@ func parseBinary(body []byte, n, dim int) (*Vectors, error) {
 	}
 	return v, nil
 }
+
+// control reports whether a character is in no word of a sound binary file.
+func control(r rune) bool { return r < ' ' && r != '\t' }
 
 // spelling makes strings of words, many of them in one piece of memory.
 type spelling struct{ room strings.Builder }
@@ -326,7 +329,7 @@ func (v *Vectors) Write(w io.Writer, format string) error {
 	}
 	x := make([]float32, v.Dim)
 	for i, word := range v.Words {
-		if word == "" || strings.ContainsAny(word, "\n\r") || format != "glove" && strings.ContainsAny(word, " \t") {
+		if word == "" || strings.ContainsAny(word, "\n\r") || format != "glove" && strings.ContainsAny(word, " \t") || format == "binary" && strings.ContainsFunc(word, control) {
 			return fmt.Errorf("word %d, %q: cannot be written as %s", i+1, word, format)
 		}
 		v.Vector(i, x)

@@ -159,7 +159,7 @@ func FuzzParse(f *testing.F) {
 		}
 		for i, w := range v.Words { // what binary vectors may hold between first and last
 			x := make([]float32, v.Dim)
-			if v.Vector(i, x); !finite(x) || strings.ContainsAny(w, " \t\r\n") || strings.TrimSpace(w) != w {
+			if v.Vector(i, x); !finite(x) || strings.ContainsAny(w, " \t\r\n") || strings.ContainsFunc(w, control) || strings.TrimSpace(w) != w {
 				return
 			}
 		}

@@ -253,17 +253,32 @@ func (s *WordSpace) Neighbors(word string, n int) ([]Neighbor, error) {
 // b − a + c, the three left out (3CosAdd; Mikolov, Yih and Zweig 2013, "Linguistic
 // regularities in continuous space word representations").
 func (s *WordSpace) Analogy(a, b, c string, n int) ([]Neighbor, error) {
-	var x [3][]float32
-	var at [3]int
-	var err error
-	for k, w := range []string{a, b, c} {
-		if x[k], at[k], err = s.vector(w); err != nil {
+	return s.Sum([]Term{{Word: a, Minus: true}, {Word: b}, {Word: c}}, n)
+}
+
+// A Term is a word that is added, or taken away.
+type Term struct {
+	Word  string
+	Minus bool
+}
+
+// Sum lists the n words nearest to a sum of words, each of length one, those words left
+// out.
+func (s *WordSpace) Sum(terms []Term, n int) ([]Neighbor, error) {
+	q, without := make([]float32, s.v.Dim), make([]int, len(terms))
+	for i, t := range terms {
+		x, at, err := s.vector(t.Word)
+		if err != nil {
 			return nil, err
 		}
+		if without[i] = at; t.Minus {
+			vec.Sub(q, q, x)
+		} else {
+			vec.Add(q, q, x)
+		}
 	}
-	q := make([]float32, s.v.Dim)
-	relation(q, x)
-	return s.nearest(q, n, at[:]...)
+	unitRow(q, q)
+	return s.nearest(q, n, without...)
 }
 
 // relation writes b − a + c, of length one.

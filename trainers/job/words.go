@@ -103,25 +103,47 @@ type FilledWord struct {
 	P    float64
 }
 
-// Fill gives the n most probable words for each gap of a text, in their order; gaps
-// are written [MASK]. unknown are the words that the model does not know.
+// Fill gives the n most probable words for each gap of a text, in their order, without
+// that which stands for all others; gaps are written [MASK]. unknown are the words of the
+// text that the model does not know.
 func (f *Filler) Fill(said string, n int) (gaps []Filled, unknown []string, err error) {
 	tokens, unknown, err := f.Tokens(said)
 	if err != nil {
 		return nil, unknown, err
 	}
-	all, err := f.mlm.Fill(f.Task, f.Params, tokens, n)
+	all, err := f.mlm.Fill(f.Task, f.Params, tokens, n+1)
+	if err != nil {
+		return nil, unknown, err
+	}
+	spell, err := f.speller()
 	if err != nil {
 		return nil, unknown, err
 	}
 	for _, list := range all {
 		var gap Filled
 		for _, g := range list {
-			gap.Guesses = append(gap.Guesses, FilledWord{f.Task.Spec.Words.Words[g.Word], g.P})
+			if word := f.Task.Spec.Words.Words[g.Word]; word != data.UnknownWord && len(gap.Guesses) < n {
+				gap.Guesses = append(gap.Guesses, FilledWord{spell(word), g.P})
+			}
 		}
 		gaps = append(gaps, gap)
 	}
 	return gaps, unknown, nil
+}
+
+// speller writes a word of the vocabulary as it stands in a text. A token that goes on
+// with the word before it begins with "…".
+func (f *Filler) speller() (func(word string) string, error) {
+	if f.File.Data.Tokenizer == "" {
+		return func(word string) string { return word }, nil
+	}
+	t, err := tokenizer.Load(filepath.Join(f.Folder, TokenizerFile))
+	return func(token string) string {
+		if t.Inside(token) {
+			return "…" + t.Text([]string{token})
+		}
+		return t.Text([]string{token})
+	}, err
 }
 
 // Tokens are the words of a text by number, cut as those of the run; [MASK] has the
