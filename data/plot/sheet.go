@@ -70,7 +70,7 @@ func Sheet(columns []string, rows []Row, side int) (*image.RGBA, error) {
 				continue
 			}
 			x := at[j]
-			c.Tile(image.Rect(x, y, x+side, y+side), tile)
+			c.Frame(c.Tile(image.Rect(x, y, x+side, y+side), tile).Inset(-1), Grid) // white pictures end somewhere too
 			if j < len(r.Captions) {
 				c.Text(x, y+side+FontSize, c.Fit(r.Captions[j], side), Mute)
 			}
@@ -79,11 +79,12 @@ func Sheet(columns []string, rows []Row, side int) (*image.RGBA, error) {
 	return c.Img, nil
 }
 
-// Tile draws a picture into the middle of a rectangle, as large as fits.
-func (c *Canvas) Tile(r image.Rectangle, img image.Image) {
+// Tile draws a picture into the middle of a rectangle, as large as fits, and gives the
+// place that it takes.
+func (c *Canvas) Tile(r image.Rectangle, img image.Image) image.Rectangle {
 	w, h := img.Bounds().Dx(), img.Bounds().Dy()
 	if w == 0 || h == 0 {
-		return
+		return image.Rectangle{Min: r.Min, Max: r.Min}
 	}
 	var scaler draw.Scaler = draw.NearestNeighbor
 	if times := min(r.Dx()/w, r.Dy()/h); times >= 1 {
@@ -97,5 +98,7 @@ func (c *Canvas) Tile(r image.Rectangle, img image.Image) {
 		}
 	}
 	at := r.Min.Add(image.Pt((r.Dx()-w)/2, (r.Dy()-h)/2))
-	scaler.Scale(c.Img, image.Rectangle{at, at.Add(image.Pt(w, h))}, img, img.Bounds(), draw.Src, nil)
+	place := image.Rectangle{at, at.Add(image.Pt(w, h))}
+	scaler.Scale(c.Img, place, img, img.Bounds(), draw.Src, nil)
+	return place
 }
