@@ -42,13 +42,13 @@ type lookTable struct {
 }
 
 // lookOrder is the order of the kinds of pictures that are known; others come behind.
-var lookOrder = []string{"experiment", "experiment-neighbors", "neighbors", "units", "rdm", "cka", "layers", "codebook", "attention", "reconstruct", "interpolate", "traverse", "embed-words"}
+var lookOrder = []string{"experiment", "experiment-neighbors", "neighbors", "units", "rdm", "cka", "layers", "codebook", "attention", "reconstruct", "interpolate", "traverse", "embed-words", "words"}
 
 // lookTitles are better ones than the names of the files.
 var lookTitles = map[string]string{
 	"experiment": "What each layer knows", "experiment-neighbors": "The nearest, layer by layer", "neighbors": "Nearest neighbours in the code", "units": "What drives the units", "rdm": "Representational dissimilarity",
 	"cka": "Similarity of layers (CKA)", "layers": "Layer by layer", "codebook": "Codebook", "attention": "Attention",
-	"reconstruct": "Reconstructions", "interpolate": "Between two codes", "traverse": "Along one value of the code", "embed-words": "Map of words",
+	"reconstruct": "Reconstructions", "interpolate": "Between two codes", "traverse": "Along one value of the code", "embed-words": "Map of words", "words": "Map of words",
 }
 
 // mediaTypes of the pictures that are shown.
