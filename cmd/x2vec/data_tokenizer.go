@@ -21,7 +21,8 @@ func dataTokenizerCommand() *cobra.Command {
 		Long: `Count the words of texts and learn byte-pair merges of them: tokens that are bytes,
 parts of words, and frequent words. The file is a tokenizer.json that Hugging Face's
 tokenizers read too. A run takes it as data.tokenizer; so it does a tokenizer.json of
-theirs, of the kinds byte-level BPE (GPT-2) and WordPiece (BERT).
+theirs, of the kinds byte-level BPE (GPT-2, CLIP) and WordPiece (BERT), and CLIP's own
+bpe_simple_vocab_16e6.txt.gz.
 
 TEXT is a file, plain or packed (gz, bz2, zst), a folder of texts, or - for the
 standard input.`,

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,6 +47,12 @@ type normalizer struct {
 	Normalizers  []normalizer `json:"normalizers"`
 	Lowercase    *bool        `json:"lowercase"`
 	StripAccents *bool        `json:"strip_accents"`
+	Pattern      pattern      `json:"pattern"`
+	Content      string       `json:"content"`
+}
+
+type pattern struct {
+	Regex string `json:"Regex"`
 }
 
 type preTokenizer struct {
@@ -53,6 +60,8 @@ type preTokenizer struct {
 	PrefixSpace bool           `json:"add_prefix_space"`
 	UseRegex    *bool          `json:"use_regex"`
 	Inner       []preTokenizer `json:"pretokenizers"`
+	Pattern     pattern        `json:"pattern"`
+	Invert      bool           `json:"invert"`
 }
 
 // Load reads a tokenizer.json. What is wrong with it is a *data.InputError.
@@ -73,11 +82,20 @@ func Load(path string) (*Tokenizer, error) {
 	return t, nil
 }
 
-// Parse reads a tokenizer.json of a byte-level BPE or of a WordPiece model. Its error
-// says what is wrong, or what it cannot do.
+// Parse reads a tokenizer.json of a byte-level BPE or of a WordPiece model, or CLIP's
+// list of merges, packed or not. Its error says what is wrong, or what it cannot do.
 func Parse(b []byte) (*Tokenizer, error) {
 	if len(b) > maxFile {
 		return nil, fmt.Errorf("is larger than %d MB", maxFile>>20)
+	}
+	if bytes.HasPrefix(b, []byte("\x1f\x8b")) {
+		var err error
+		if b, err = unpackMerges(b); err != nil {
+			return nil, fmt.Errorf("begins as gzip does, and cannot be unpacked: %w", err)
+		}
+	}
+	if bytes.HasPrefix(b, []byte(clipFile)) {
+		return parseMerges(b)
 	}
 	var f file
 	if err := json.Unmarshal(b, &f); err != nil {
@@ -94,11 +112,20 @@ func Parse(b []byte) (*Tokenizer, error) {
 	switch f.Model.Type {
 	case "BPE":
 		t.kind = "bpe"
+		if given(f.Model.Suffix) {
+			if err := t.readClip(&f); err != nil {
+				return nil, err
+			}
+			if err := t.readMerges(f.Model.Merges); err != nil {
+				return nil, err
+			}
+			break
+		}
 		if pre == nil || pre.Type != "ByteLevel" || pre.UseRegex != nil && !*pre.UseRegex {
 			return nil, fmt.Errorf("pre_tokenizer: is %s; of BPE models those with ByteLevel are read", nameOf(pre))
 		}
-		if given(f.Model.Prefix) || given(f.Model.Suffix) {
-			return nil, errors.New("model: marks where words continue or end, which a byte-level BPE does not")
+		if given(f.Model.Prefix) {
+			return nil, errors.New("model: marks where words continue, which a byte-level BPE does not")
 		}
 		t.prefixSpace = pre.PrefixSpace
 		if err := t.readMerges(f.Model.Merges); err != nil {
@@ -236,6 +263,10 @@ func (t *Tokenizer) readNormalizer(n *normalizer, depth int) error {
 		}
 		if lower {
 			add(strings.ToLower)
+		}
+	case "Replace":
+		if n.Pattern.Regex != `\s+` || n.Content != " " { // that one changes nothing where words are cut at white space
+			return fmt.Errorf("normalizer: replaces %q by %q; of Replace that of white space by a space is read", n.Pattern.Regex, n.Content)
 		}
 	default:
 		return fmt.Errorf("normalizer: is %q; Lowercase, StripAccents, NFC, NFD, NFKC, NFKD, BertNormalizer and sequences of them are read", n.Type)

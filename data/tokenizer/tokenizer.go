@@ -2,7 +2,8 @@
 // on bytes (Sennrich, Haddow and Birch 2016, arXiv:1508.07909; Radford et al. 2019,
 // "Language models are unsupervised multitask learners", section 2.2) or by longest
 // matches (WordPiece; Devlin et al. 2019, arXiv:1810.04805). It learns the former, and
-// reads both from the tokenizer.json of Hugging Face's tokenizers.
+// reads both from the tokenizer.json of Hugging Face's tokenizers, and CLIP's merges from
+// the file that came with it.
 package tokenizer
 
 import (
@@ -23,6 +24,7 @@ type Tokenizer struct {
 
 	merges      map[pair]merge // bpe
 	prefixSpace bool           // bpe: a text begins as after a space
+	end         string         // bpe: how the last token of a word ends; empty: words begin with their space
 
 	unknown  string // wordpiece: the token of what has no pieces
 	inside   string // wordpiece: how a token begins that goes on with a word
@@ -45,8 +47,12 @@ const maxCached = 1 << 18
 // Tokens lists the tokens by number, as the tokenizer's file has them.
 func (t *Tokenizer) Tokens() []string { return t.tokens }
 
-// Inside reports whether a token goes on with the word of the one before it.
+// Inside reports whether a token goes on with the word of the one before it. Tokens that
+// say where words end do not say that: each counts as a word.
 func (t *Tokenizer) Inside(token string) bool {
+	if t.end != "" {
+		return false
+	}
 	if t.kind == "wordpiece" {
 		return strings.HasPrefix(token, t.inside)
 	}
@@ -66,6 +72,10 @@ func (t *Tokenizer) Split(piece string, emit func(token int32)) {
 	}
 	if t.kind == "wordpiece" {
 		bertWords(piece, func(word string) { t.emit(word, t.longest, emit) })
+		return
+	}
+	if t.end != "" {
+		clipWords(piece, func(word string) { t.emit(word, t.merge, emit) })
 		return
 	}
 	if !t.began && t.prefixSpace && !strings.HasPrefix(piece, " ") {
@@ -93,7 +103,11 @@ func (t *Tokenizer) emit(word string, cut func(string) []int32, emit func(int32)
 func (t *Tokenizer) merge(word string) []int32 {
 	list := make([]int32, 0, len(word))
 	for i := range len(word) {
-		if id, ok := t.ids[string(byteRunes[word[i]])]; ok {
+		letter := string(byteRunes[word[i]])
+		if i == len(word)-1 {
+			letter += t.end
+		}
+		if id, ok := t.ids[letter]; ok {
 			list = append(list, id)
 		}
 	}
@@ -168,10 +182,14 @@ func (t *Tokenizer) Text(tokens []string) string {
 	}
 	var b []byte
 	for _, token := range tokens {
+		token, last := strings.CutSuffix(token, t.end)
 		for _, r := range token {
 			if v, ok := runeBytes[r]; ok {
 				b = append(b, v)
 			}
+		}
+		if last && t.end != "" {
+			b = append(b, ' ')
 		}
 	}
 	return strings.TrimSpace(strings.ToValidUTF8(string(b), "�"))

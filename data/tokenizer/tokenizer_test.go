@@ -167,16 +167,16 @@ func TestBPE(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for want, change := range map[string][2]string{
-		"is no tokenizer.json":                    {`{"normalizer"`, `{normalizer`},
-		`model.type: is "Unigram"; BPE and`:       {`"BPE"`, `"Unigram"`},
-		"pre_tokenizer: is Metaspace; of BPE":     {`"ByteLevel"`, `"Metaspace"`},
-		"no token has number 6, and there are 7":  {`"Ġlow":6`, `"Ġlow":7`},
-		`have the same number, 0`:                 {`"o":1`, `"o":0`},
-		"number -1, want 0":                       {`"o":1`, `"o":-1`},
-		`merge 0 is of "l" and "x"`:               {`"l o"`, `"l x"`},
-		"merge 0 is 5, want two tokens":           {`"l o"`, `5`},
-		`normalizer: is "Precompiled"; Lowercase`: {`"normalizer":null`, `"normalizer":{"type":"Precompiled"}`},
-		"marks where words continue or end":       {`"type":"BPE"`, `"type":"BPE","end_of_word_suffix":"</w>"`},
+		"is no tokenizer.json":                       {`{"normalizer"`, `{normalizer`},
+		`model.type: is "Unigram"; BPE and`:          {`"BPE"`, `"Unigram"`},
+		"pre_tokenizer: is Metaspace; of BPE":        {`"ByteLevel"`, `"Metaspace"`},
+		"no token has number 6, and there are 7":     {`"Ġlow":6`, `"Ġlow":7`},
+		`have the same number, 0`:                    {`"o":1`, `"o":0`},
+		"number -1, want 0":                          {`"o":1`, `"o":-1`},
+		`merge 0 is of "l" and "x"`:                  {`"l o"`, `"l x"`},
+		"merge 0 is 5, want two tokens":              {`"l o"`, `5`},
+		`normalizer: is "Precompiled"; Lowercase`:    {`"normalizer":null`, `"normalizer":{"type":"Precompiled"}`},
+		"those are read that cut words as CLIP does": {`"type":"BPE"`, `"type":"BPE","end_of_word_suffix":"</w>"`},
 	} {
 		text := strings.Replace(gpt2, change[0], change[1], 1)
 		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {

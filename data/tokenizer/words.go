@@ -68,25 +68,14 @@ func byteWords(s string, emit func(word string)) {
 
 // nextWord is the length of the word, or of the white space, that s begins with.
 func nextWord(s string) int {
-	class := func(r rune) int {
-		switch {
-		case unicode.IsSpace(r):
-			return 0
-		case unicode.IsLetter(r):
-			return 1
-		case unicode.IsNumber(r):
-			return 2
-		}
-		return 3
-	}
 	at := 0
 	if s[0] == ' ' {
 		at = 1
 	}
-	if r, size := utf8.DecodeRuneInString(s[at:]); size > 0 && class(r) > 0 {
+	if r, size := utf8.DecodeRuneInString(s[at:]); size > 0 && classOf(r) > 0 {
 		end := at
 		for i, next := range s[at:] {
-			if class(next) != class(r) {
+			if classOf(next) != classOf(r) {
 				return at + i
 			}
 			end = at + i + utf8.RuneLen(next)
@@ -96,7 +85,7 @@ func nextWord(s string) int {
 	// White space, but for the last of it where a word follows.
 	end, last := 0, 0
 	for i, r := range s {
-		if class(r) != 0 {
+		if classOf(r) != 0 {
 			if last > 0 {
 				return last
 			}
