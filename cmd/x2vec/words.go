@@ -96,13 +96,13 @@ func analogyCommand() *cobra.Command {
 	n := 5
 	c := &cobra.Command{
 		Use:   "analogy RUN A B C",
-		Short: "answer: A is to B as C is to which word?",
-		Long: `List the words nearest to B - A + C, each vector being of length one, without A, B
-and C themselves. With + and - between them, words are added and taken away as it is
-written.
+		Short: "answer: A is to B as which word is to C?",
+		Long: `List the words nearest to A - B + C, each vector being of length one, without A, B
+and C themselves: paris without france, with italy. With + and - between them, words are
+added and taken away as it is written.
 
 ` + aboutVectors,
-		Example: "  x2vec analogy runs/words france paris italy\n  x2vec analogy runs/words paris - france + italy",
+		Example: "  x2vec analogy runs/words paris france italy\n  x2vec analogy runs/words walking - walked + swam",
 		Args:    cobra.MinimumNArgs(4),
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			if n < 1 {
@@ -133,12 +133,12 @@ written.
 func termsOf(args []string) ([]eval.Term, error) {
 	sign := func(s string) bool { return s == "+" || s == "-" }
 	if len(args) == 3 && !slices.ContainsFunc(args, sign) {
-		return []eval.Term{{Word: args[0], Minus: true}, {Word: args[1]}, {Word: args[2]}}, nil
+		return []eval.Term{{Word: args[0]}, {Word: args[1], Minus: true}, {Word: args[2]}}, nil
 	}
 	var terms []eval.Term
 	for i, word := range args {
 		if sign(word) == (i%2 == 0) || i == len(args)-1 && sign(word) {
-			return nil, fmt.Errorf("%s: want three words, A is to B as C, or words with + and - between them, as paris - france + italy", strings.Join(args, " "))
+			return nil, fmt.Errorf("%s: want three words, as paris france italy, or words with + and - between them, as paris - france + italy", strings.Join(args, " "))
 		}
 		if !sign(word) {
 			terms = append(terms, eval.Term{Word: word, Minus: i > 0 && args[i-1] == "-"})

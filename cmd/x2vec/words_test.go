@@ -49,8 +49,8 @@ duration = "40 epochs"
 	}
 	expect(t, 0, []string{"car:\n", "bus", "cat:\n"}, "neighbors", run, "car", "cat")
 	expect(t, 0, []string{"1.0000"}, "similarity", run, "cat", "CAT")
-	expect(t, 0, []string{"bus"}, "analogy", run, "cat", "dog", "car")
-	if a, b := expect(t, 0, nil, "analogy", run, "cat", "dog", "car"), expect(t, 0, nil, "analogy", run, "dog", "-", "cat", "+", "car"); a != b {
+	expect(t, 0, []string{"bus"}, "analogy", run, "dog", "cat", "car")
+	if a, b := expect(t, 0, nil, "analogy", run, "dog", "cat", "car"), expect(t, 0, nil, "analogy", run, "dog", "-", "cat", "+", "car"); a != b {
 		t.Errorf("as a sum the analogy is %q, want %q", b, a)
 	}
 	expect(t, 2, []string{"want three words"}, "analogy", run, "cat", "-", "car", "-")
