@@ -133,8 +133,9 @@ func TestConvCheck(t *testing.T) {
 // A residual network learns to send four pictures to four places.
 func TestResNetLearns(t *testing.T) {
 	for _, e := range []ResNet{
-		{Blocks: []int{1, 1}, Width: 8, Stem: "small", Code: 4},
-		{Blocks: []int{1, 2}, Width: 4, Stem: "large"},
+		{Blocks: []int{1, 1}, Width: 8, Stem: "small", Block: "basic", Code: 4},
+		{Blocks: []int{1, 2}, Width: 4, Stem: "large", Block: "basic"},
+		{Blocks: []int{1, 1}, Width: 4, Stem: "small", Block: "bottleneck"},
 	} {
 		shape := []int{3, 16, 16}
 		if err := e.Check(shape); err != nil {
@@ -182,7 +183,7 @@ func TestResNetSize(t *testing.T) {
 func TestResNetCheck(t *testing.T) {
 	wrong := ResNet{Blocks: []int{1, 0}, Stem: "tiny", Code: -1}
 	err := wrong.Check([]int{10})
-	for _, part := range []string{"blocks[1]: is 0", "width: is 0", `"tiny"`, "code: is -1", "[10]"} {
+	for _, part := range []string{"blocks[1]: is 0", "width: is 0", `"tiny"`, `block: is ""`, "code: is -1", "[10]"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("the error does not speak of %q: %v", part, err)
 		}

@@ -20,8 +20,8 @@ func TestMapped(t *testing.T) {
 	}{
 		"conv":           {&Conv{Channels: []int{4, 6, 8}, Kernel: 3, Stride: 1, Strides: []int{1, 2, 2}, Pad: 1, Activation: "relu", Norm: "none"}, []int{1, 9, 16}, true},
 		"conv with code": {&Conv{Channels: []int{4, 6}, Kernel: 4, Stride: 2, Pad: 1, Code: 5, Activation: "relu", Norm: "none"}, []int{1, 8, 8}, false},
-		"resnet":         {&ResNet{Blocks: []int{1, 1, 1}, Width: 4, Stem: "small"}, []int{3, 9, 8}, true},
-		"resnet, large":  {&ResNet{Blocks: []int{1, 1}, Width: 4, Stem: "large", Code: 3}, []int{3, 33, 32}, false},
+		"resnet":         {&ResNet{Blocks: []int{1, 1, 1}, Width: 4, Stem: "small", Block: "basic"}, []int{3, 9, 8}, true},
+		"resnet, large":  {&ResNet{Blocks: []int{1, 1}, Width: 4, Stem: "large", Block: "bottleneck", Code: 3}, []int{3, 33, 32}, false},
 		"vit":            {&ViT{Patch: 4, Dim: 8, Depth: 1, Heads: 2, MLPRatio: 2, ClassToken: true, Pooling: "mean", Positions: "sincos"}, []int{1, 8, 12}, true},
 		"residual":       {&Residual{Hidden: 4, Halvings: 1, Blocks: 1, BlockHidden: 3, Dim: 5, Activation: "relu"}, []int{3, 9, 8}, true},
 		"residual, flat": {&Residual{Hidden: 4, Halvings: 2, Blocks: 0, BlockHidden: 1, Dim: 5, Activation: "relu"}, []int{1, 4, 12}, true},

@@ -29,7 +29,7 @@ func Recognise(shapes map[string][]int, example []int) (*Recognised, error) {
 			return r, r.take(example)
 		}
 	}
-	return nil, errors.New("these are the names of no encoder that is known: want those of a vision transformer (timm, torchvision), a residual network of basic blocks (torchvision, timm) or a multilayer perceptron (nn.Sequential)")
+	return nil, errors.New("these are the names of no encoder that is known: want those of a vision transformer (timm, torchvision), a residual network (torchvision, timm) or a multilayer perceptron (nn.Sequential)")
 }
 
 // take sets the shape of an example, where the weights allow it.
@@ -103,13 +103,16 @@ func recogniseResNet(shapes map[string][]int) (*Recognised, error) {
 	if w == nil || shapes["layer1.0.conv1.weight"] == nil {
 		return nil, nil
 	}
-	if shapes["layer1.0.conv3.weight"] != nil {
-		return nil, errors.New("layer1.0.conv3.weight: is that of bottleneck blocks (ResNet-50 and larger); only basic blocks are known (ResNet-18, ResNet-34)")
-	}
 	if len(w) != 4 || slices.Min(w) < 1 {
 		return nil, fmt.Errorf("conv1.weight: is %v, want (width, channels, kernel, kernel)", w)
 	}
-	e := &ResNet{Width: w[0], Stem: "small"}
+	e := &ResNet{Width: w[0], Stem: "small", Block: basic}
+	if shapes["layer1.0.conv3.weight"] != nil {
+		e.Block = bottleneck
+		if inner := shapes["layer1.0.conv1.weight"]; len(inner) == 4 && inner[0] != e.Width {
+			return nil, fmt.Errorf("layer1.0.conv1.weight: is %v: blocks of %d channels behind a stem of %d are those of a wide or grouped network (Wide ResNet, ResNeXt), which is not known; ResNet-50, -101 and -152 are", inner, inner[0], e.Width)
+		}
+	}
 	if w[2] == 7 {
 		e.Stem = "large"
 	}

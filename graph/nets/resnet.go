@@ -15,22 +15,33 @@ import (
 
 func init() {
 	Register("resnet", func() Encoder {
-		return &ResNet{Blocks: []int{2, 2, 2, 2}, Width: 64, Stem: "small"}
+		return &ResNet{Blocks: []int{2, 2, 2, 2}, Width: 64, Stem: "small", Block: basic}
 	})
 }
 
-// ResNet is the residual network of basic blocks (He et al. 2016,
-// arXiv:1512.03385, figure 5 left and table 1): stages of blocks, each stage of
-// twice the channels and half the size of the one before, and the mean over all
-// pixels. The defaults are ResNet-18 with the stem that is usual for CIFAR.
+// ResNet is the residual network (He et al. 2016, arXiv:1512.03385, figure 5 and
+// table 1): stages of blocks, each stage of twice the channels and half the size of
+// the one before, and the mean over all pixels. Bottleneck blocks halve the size in
+// their 3x3 convolution, as torchvision and timm do (the paper: in the one before
+// it). The defaults are ResNet-18 with the stem that is usual for CIFAR.
 //
 // Parameters have torchvision's names with / for the dot.
 type ResNet struct {
-	Blocks []int  `toml:"blocks"` // in each stage; [2, 2, 2, 2] is ResNet-18, [3, 4, 6, 3] ResNet-34
-	Width  int    `toml:"width"`  // channels of the first stage
+	Blocks []int  `toml:"blocks"` // in each stage; [2, 2, 2, 2] is ResNet-18, [3, 4, 6, 3] ResNet-34, and of bottlenecks ResNet-50
+	Width  int    `toml:"width"`  // channels of the first stage; bottlenecks give four times as many
+	Block  string `toml:"block"`  // basic: two convolutions of 3x3; bottleneck: 1x1, 3x3 and 1x1
 	Stem   string `toml:"stem"`   // small: one 3x3 convolution; large: 7x7 by 2, then a max pool by 2
 	Code   int    `toml:"code"`   // width of a linear layer to the code; 0: the mean of the last stage is the code
 }
+
+// The kinds of blocks.
+const (
+	basic      = "basic"
+	bottleneck = "bottleneck"
+)
+
+// expansion is how many times its width a bottleneck gives.
+const expansion = 4
 
 // Check implements Encoder.
 func (e *ResNet) Check(shape []int) error {
@@ -46,6 +57,9 @@ func (e *ResNet) Check(shape []int) error {
 	}
 	if e.Width < 1 || e.Width > 1024 {
 		bad("width: is %d, want 1 to 1024", e.Width)
+	}
+	if e.Block != basic && e.Block != bottleneck {
+		bad("block: is %q, want %s or %s", e.Block, basic, bottleneck)
 	}
 	if e.Stem != "small" && e.Stem != "large" {
 		bad("stem: is %q, want small or large", e.Stem)
@@ -64,7 +78,15 @@ func (e *ResNet) CodeSize([]int) int {
 	if e.Code > 0 {
 		return e.Code
 	}
-	return e.Width << (len(e.Blocks) - 1)
+	return e.channels(len(e.Blocks) - 1)
+}
+
+// channels are those that a stage gives.
+func (e *ResNet) channels(stage int) int {
+	if e.Block == bottleneck {
+		return expansion * e.Width << stage
+	}
+	return e.Width << stage
 }
 
 // heOut draws from N(0, 2/out), with out the values that one input value goes to
@@ -88,12 +110,12 @@ func (e *ResNet) MapSize(shape []int) (h, w, c int, ok bool) {
 	for range halvings {
 		h, w = (h+1)/2, (w+1)/2
 	}
-	return h, w, e.Width << (len(e.Blocks) - 1), e.Code == 0
+	return h, w, e.channels(len(e.Blocks) - 1), e.Code == 0
 }
 
 // Encode implements Encoder. The taps are stem, layer1/0 …, (B, H, W, C), and code.
 func (e *ResNet) Encode(s *graph.Scope, x *G.Node) *G.Node {
-	code := layers.GlobalAvgPool(s, e.stages(s, x)) // (B, Width·2ⁿ⁻¹)
+	code := layers.GlobalAvgPool(s, e.stages(s, x)) // (B, D): Width·2ⁿ⁻¹, of bottlenecks four times as many
 	if e.Code > 0 {
 		code = layers.Linear(s, "fc", code, e.Code) // (B, Code)
 	}
@@ -122,7 +144,11 @@ func (e *ResNet) stages(s *graph.Scope, x *G.Node) layers.Map {
 				stride = 2
 			}
 			name := fmt.Sprintf("layer%d/%d", i+1, j)
-			m = basicBlock(s.In(name), m, e.Width<<i, stride) // (B, H/2ⁱ, W/2ⁱ, Width·2ⁱ)
+			block := basicBlock
+			if e.Block == bottleneck {
+				block = bottleneckBlock
+			}
+			m = block(s.In(name), m, e.Width<<i, stride) // (B, H/2ⁱ, W/2ⁱ, Width·2ⁱ or four times as many)
 			s.Tap(name, m.N)
 		}
 	}
@@ -141,8 +167,24 @@ func basicBlock(s *graph.Scope, x layers.Map, out, stride int) layers.Map {
 	y := convNorm(s, "conv1", "bn1", x, out, ops.Square(3, stride, 1))
 	y = layers.ActivateMap(s, y, relu)
 	y = convNorm(s, "conv2", "bn2", y, out, ops.Square(3, 1, 1))
-	if stride != 1 || x.Channels() != out {
-		x = convNorm(s, "downsample/0", "downsample/1", x, out, ops.Square(1, stride, 0))
+	return shortcut(s, x, y, stride)
+}
+
+// bottleneckBlock is a basic block with a convolution of 1x1 to width channels before
+// that of 3x3, and one of 1x1 to four times as many after it.
+func bottleneckBlock(s *graph.Scope, x layers.Map, width, stride int) layers.Map {
+	y := convNorm(s, "conv1", "bn1", x, width, ops.Square(1, 1, 0))
+	y = layers.ActivateMap(s, y, relu)
+	y = convNorm(s, "conv2", "bn2", y, width, ops.Square(3, stride, 1))
+	y = layers.ActivateMap(s, y, relu)
+	y = convNorm(s, "conv3", "bn3", y, expansion*width, ops.Square(1, 1, 0))
+	return shortcut(s, x, y, stride)
+}
+
+// shortcut is relu(x + y), x made to fit.
+func shortcut(s *graph.Scope, x, y layers.Map, stride int) layers.Map {
+	if stride != 1 || x.Channels() != y.Channels() {
+		x = convNorm(s, "downsample/0", "downsample/1", x, y.Channels(), ops.Square(1, stride, 0))
 	}
 	return layers.ActivateMap(s, layers.AddMaps(s, x, y), relu)
 }

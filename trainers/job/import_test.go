@@ -152,6 +152,17 @@ func TestForeignFaults(t *testing.T) {
 	if _, err := ReadForeign(write(func(a *checkpoints.Array) { a.Name = "x." + a.Name }), nil, false); err == nil || !strings.Contains(err.Error(), "the names of no encoder that is known") {
 		t.Errorf("no encoder: %v", err)
 	}
+	wide := filepath.Join(t.TempDir(), "wide.safetensors")
+	if err := checkpoints.SaveSafetensors(wide, []checkpoints.Array{
+		{Name: "conv1.weight", Shape: []int{2, 1, 7, 7}, F32: make([]float32, 98)},
+		{Name: "layer1.0.conv1.weight", Shape: []int{4, 2, 1, 1}, F32: make([]float32, 8)},
+		{Name: "layer1.0.conv3.weight", Shape: []int{8, 4, 1, 1}, F32: make([]float32, 32)},
+	}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadForeign(wide, nil, false); err == nil || !strings.Contains(err.Error(), "a wide or grouped network") {
+		t.Errorf("a wide network: %v", err)
+	}
 	if _, err := ReadForeign(renamed, []int{3, 32, 32}, false); err == nil || !strings.Contains(err.Error(), "shape: is [3 32 32], but these weights are for examples of [3 16 16]") {
 		t.Errorf("another shape: %v", err)
 	}
