@@ -148,7 +148,7 @@ Workloads: ` + strings.Join(names, ", "),
 			return nil
 		},
 	}
-	c.AddCommand(benchProbeCommand(), benchKMeansCommand())
+	c.AddCommand(benchProbeCommand(), benchKMeansCommand(), benchFeaturesCommand())
 	f := c.Flags()
 	f.IntVar(&o.steps, "steps", 0, "steps in all (default: a few seconds' worth)")
 	f.IntVar(&o.batch, "batch", 0, "examples a step (default: the workload's own)")

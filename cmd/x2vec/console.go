@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -41,7 +42,7 @@ const linesEvery = 5 * time.Second
 
 func newConsole(c *cobra.Command) *console {
 	std := logrus.StandardLogger()
-	s := &console{out: c.ErrOrStderr(), isTerm: isTerminal(c.ErrOrStderr()), file: &logFile{}, onSignal: "finishing the step and saving"}
+	s := &console{out: c.ErrOrStderr(), isTerm: isTerminal(c.ErrOrStderr()), file: &logFile{}, onSignal: "finishing the step and saving", told: time.Now()}
 	s.log = &logrus.Logger{Out: s, Formatter: std.Formatter, Level: std.Level, Hooks: logrus.LevelHooks{}, ExitFunc: os.Exit}
 	s.log.AddHook(s.file)
 	return s
@@ -143,6 +144,11 @@ func (s *console) count(n int, things string) (more func(n int)) {
 				humanize.Comma(int64(float64(done)/spent.Seconds())), left.Round(time.Second))
 		}
 	}
+}
+
+// listening is a context under which evaluations show how far they are.
+func (s *console) listening(ctx context.Context) context.Context {
+	return eval.WithProgress(ctx, s.evaluation)
 }
 
 // evaluation shows how far an evaluation is.

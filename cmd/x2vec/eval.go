@@ -81,7 +81,7 @@ func (o *evalFlags) run(c *cobra.Command, folder string) error {
 		return err
 	}
 	o.o.Baselines, o.o.Cache, o.o.Say = !o.alone, filepath.Join(folder, trainers.FeaturesDir), console.log.Infof
-	r, err := trainers.Represent(ctx, kept.Task, kept.Params, train, test, o.o)
+	r, err := trainers.Represent(console.listening(ctx), kept.Task, kept.Params, train, test, o.o)
 	if err != nil {
 		return err
 	}

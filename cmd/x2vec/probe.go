@@ -101,7 +101,7 @@ func (o *probeFlags) run(c *cobra.Command, folder string) error {
 	console.onSignal = "leaving; codes that are complete are kept"
 	ctx, stop := untilSignal(c.Context(), console)
 	defer stop()
-	result, err := o.probe(ctx, console, folder)
+	result, err := o.probe(console.listening(ctx), console, folder)
 	if err != nil {
 		return err
 	}
