@@ -119,6 +119,7 @@ type Part struct {
 	PerClass int     // of a class with fewer all of them; 0 = all
 	Share    float64 // of each class, one example at least; 0 = all
 	Seed     uint64  // of the draw
+	Strata   string  // what the classes are: see Strata
 }
 
 // Of draws the part from a source: every class on its own, and a smaller part is in a
@@ -127,7 +128,7 @@ func (p Part) Of(src Source) (Source, error) {
 	if p.PerClass == 0 && p.Share == 0 {
 		return src, nil
 	}
-	labels, err := LabelsOf(src)
+	labels, err := Strata(src, p.Strata)
 	if err != nil {
 		return nil, err
 	}
@@ -136,6 +137,45 @@ func (p Part) Of(src Source) (Source, error) {
 		return nil, fmt.Errorf("per_class: %s has no labels", src.Spec().Name)
 	}
 	return Subset(src, index)
+}
+
+// AllAlike has a Part draw from all examples as if they were of one class.
+const AllAlike = "none"
+
+// Strata gives the class of each example from which a Part draws on its own, -1 where it
+// has none: by the label, where by is empty, by the factor of that name, or none.
+func Strata(src Source, by string) ([]int, error) {
+	if by == "" {
+		return LabelsOf(src)
+	}
+	strata := make([]int, src.Len())
+	if by == AllAlike {
+		return strata, nil
+	}
+	target, err := src.Spec().Target(Class, []string{by})
+	if err != nil {
+		return nil, fmt.Errorf("strata: want none, the name of a factor that has classes, or nothing for the label: %w", err)
+	}
+	for b, err := range Sequential(src, 256) {
+		if err != nil {
+			return nil, err
+		}
+		for i, at := range b.Index {
+			strata[at] = target.Class(b, i)
+		}
+	}
+	return strata, nil
+}
+
+// StrataOf is by what a part of the labels of a task is drawn.
+func (t Target) StrataOf() string {
+	switch {
+	case t.Kind != Class:
+		return AllAlike
+	case t.ByFactor():
+		return t.spec.Factors[t.columns[0]].Name
+	}
+	return ""
 }
 
 // Draw gives the positions of the part among labels.

@@ -28,10 +28,17 @@ func (o *Classify) NewSurvey(t Task) Survey {
 	if s.target, err = t.Spec.Target(o.Target, o.Factors); err == nil {
 		k := s.target.Width()
 		s.taken = make([]int, k*k)
+		s.said, s.known = make([][]float64, k), make([][]float64, k)
 		s.n, s.sum, s.square, s.off = make([]float64, k), make([]float64, k), make([]float64, k), make([]float64, k)
 	}
 	return s
 }
+
+// What labels and values are judged by.
+const (
+	MeanPrecision = "mean average precision"
+	Determination = "R²"
+)
 
 // answerSurvey adds up the answers to all test examples. Shapes: K classes, labels or values.
 type answerSurvey struct {
@@ -39,7 +46,8 @@ type answerSurvey struct {
 
 	taken []int // (K, K): examples of class i whose answer is j
 
-	whole, all int // examples of which all labels are right, and all of which some is known
+	whole, all  int         // examples of which all labels are right, and all of which some is known
+	said, known [][]float64 // (K): the answers to each label, and what it is
 
 	n, sum, square, off []float64 // (K): of values, and the squared errors
 }
@@ -61,23 +69,26 @@ func (s *answerSurvey) Add(p *graph.Program, b *data.Batch, _ *graph.Feed) error
 			continue
 		}
 		s.target.Values(want, b, i)
-		known, right := 0, 0
+		answered, right := 0, 0
 		for j, v := range want {
 			if v != v {
 				continue
 			}
-			known++
+			answered++
 			if row[j] > 0 == (v > 0.5) {
 				right++
+			}
+			if s.target.Kind == data.Labels {
+				s.said[j], s.known[j] = append(s.said[j], float64(row[j])), append(s.known[j], float64(v))
 			}
 			s.n[j]++
 			s.sum[j] += float64(v)
 			s.square[j] += float64(v) * float64(v)
 			s.off[j] += float64(row[j]-v) * float64(row[j]-v)
 		}
-		if known > 0 {
+		if answered > 0 {
 			s.all++
-			if right == known {
+			if right == answered {
 				s.whole++
 			}
 		}
@@ -102,7 +113,19 @@ func (s *answerSurvey) Figures() []Figure {
 		if s.all == 0 {
 			return nil
 		}
-		return []Figure{{"all labels right", float64(s.whole) / float64(s.all), "higher", fmt.Sprintf("share of %d test examples", s.all)}}
+		figures := []Figure{{"all labels right", float64(s.whole) / float64(s.all), "higher", fmt.Sprintf("share of %d test examples", s.all)}}
+		var sum float64
+		n := 0
+		for j, said := range s.said {
+			if p := AveragePrecision(said, s.known[j]); p == p {
+				sum += p
+				n++
+			}
+		}
+		if n > 0 {
+			figures = append(figures, Figure{MeanPrecision, sum / float64(n), "higher", fmt.Sprintf("mean over %d labels of the average precision", n)})
+		}
+		return figures
 	}
 	var sum float64
 	n := 0
@@ -115,7 +138,7 @@ func (s *answerSurvey) Figures() []Figure {
 	if n == 0 {
 		return nil
 	}
-	return []Figure{{"R²", sum / float64(n), "higher", fmt.Sprintf("mean over %d values; 1 is exact, 0 what their mean reaches", n)}}
+	return []Figure{{Determination, sum / float64(n), "higher", fmt.Sprintf("mean over %d values; 1 is exact, 0 what their mean reaches", n)}}
 }
 
 // classRow is how the examples of one class are answered.

@@ -99,6 +99,26 @@ func eachOf(ctx context.Context, task objectives.Task, ps *graph.Params, src dat
 	return nil
 }
 
+// Forward gives a function that runs the encoder alone, on the first batch of a source
+// again and again: what taking codes costs at least.
+func Forward(task objectives.Task, ps *graph.Params, src data.Source) (run func() error, err error) {
+	p, err := compile(ps, task, encoderAlone)
+	if err != nil {
+		return nil, err
+	}
+	feed := p.NewFeed()
+	for b, err := range data.Sequential(src, task.Batch) {
+		if err != nil {
+			return nil, err
+		}
+		if err := objectives.PrepareClean(task, b, feed); err != nil {
+			return nil, err
+		}
+		break
+	}
+	return func() error { return p.Run(feed, 0) }, nil
+}
+
 // compile makes an evaluation program that is read by its taps.
 func compile(ps *graph.Params, task objectives.Task, build func(t objectives.Task, s *graph.Scope)) (*graph.Program, error) {
 	return graph.Compile(ps, graph.Eval, func(s *graph.Scope) *gorgonia.Node {

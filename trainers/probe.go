@@ -22,11 +22,11 @@ type ProbeOptions struct {
 	Whole     bool // see Extraction
 	Target    data.Target
 	Labels    LabelCount
-	Seeds     int      // the protocol is gone through with seeds 0 to Seeds-1
-	KNN       eval.KNN // for classes
-	SGD       bool     // fit the linear model by gradient steps, as the papers do
-	Baselines bool     // raw pixels, PCA and an untrained net beside the encoder
-	Cache     string   // folder in which codes are kept
+	Seeds     int // the protocol is gone through with seeds 0 to Seeds-1
+	KNN       eval.KNN
+	SGD       bool   // fit the linear model by gradient steps, as the papers do
+	Baselines bool   // raw pixels, PCA and an untrained net beside the encoder
+	Cache     string // folder in which codes are kept
 	Say       func(format string, args ...any)
 }
 
@@ -206,6 +206,16 @@ func (p *prober) linear(row *ProbeRow, train, test eval.Features, seed int) erro
 	return nil
 }
 
+// vote scores nearest neighbours, of which there may be fewer than are asked for.
+func (o ProbeOptions) vote(ctx context.Context, train, test eval.Features) (float64, error) {
+	knn := o.KNN
+	if o.Target.Kind == data.Class {
+		train = train.Labelled()
+	}
+	knn.K = min(knn.K, train.N())
+	return knn.Score(ctx, o.Target.Kind, train, test)
+}
+
 // probe is the linear model of a seed.
 func (o ProbeOptions) probe(seed int) eval.Probe {
 	p := eval.Probe{Kind: o.Target.Kind, HeldOut: heldOut, Seed: uint64(seed)}
@@ -226,24 +236,20 @@ func (p *prober) encoder(ps *graph.Params) error {
 		return err
 	}
 	p.size = train.D
-	if p.Target.Kind == data.Class {
-		row := ProbeRow{Name: "encoder", Method: "knn", Size: train.D}
-		for seed := range p.Seeds {
-			part := p.use(train, seed)
-			knn := p.KNN
-			knn.K = min(knn.K, part.Labelled().N())
-			acc, err := knn.Accuracy(p.ctx, part, test)
-			if err != nil {
-				return err
-			}
-			row.Scores = append(row.Scores, acc)
-			if len(part.X) == len(train.X) { // every seed would find the same
-				break
-			}
+	row := ProbeRow{Name: "encoder", Method: "knn", Size: train.D}
+	for seed := range p.Seeds {
+		part := p.use(train, seed)
+		score, err := p.vote(p.ctx, part, test)
+		if err != nil {
+			return err
 		}
-		p.add(row)
+		row.Scores = append(row.Scores, score)
+		if len(part.X) == len(train.X) { // every seed would find the same
+			break
+		}
 	}
-	row := ProbeRow{Name: "encoder", Method: "linear", Size: train.D}
+	p.add(row)
+	row = ProbeRow{Name: "encoder", Method: "linear", Size: train.D}
 	if err := eval.Standardize(train, test); err != nil {
 		return err
 	}

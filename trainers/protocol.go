@@ -22,9 +22,7 @@ func (p *prober) protocol() []string {
 		fmt.Sprintf("encoder frozen, in evaluation mode; %s; test set of %d looked at once", counts, p.r.Test),
 		"linear: " + p.fitting(),
 	}
-	if p.Target.Kind == data.Class {
-		list = append(list, "knn: "+p.voting())
-	}
+	list = append(list, "knn: "+p.voting())
 	if p.Seeds > 1 {
 		list = append(list, fmt.Sprintf("mean and 95 %% interval (Student's t) over %d seeds, which draw the labels, the part held out and the weights of the untrained net", p.Seeds))
 	}

@@ -133,7 +133,7 @@ func (o Transfer) Run(ctx context.Context, task objectives.Task, ps *graph.Param
 // plan lists the cells and the examples that each has the labels of, the cells with few
 // of them first.
 func (t *transfer) plan() error {
-	labels, err := t.strata()
+	labels, err := data.Strata(t.train, t.Target.StrataOf())
 	if err != nil {
 		return err
 	}
@@ -167,26 +167,6 @@ func (t *transfer) plan() error {
 }
 
 func partName(labels string, seed int) string { return fmt.Sprint(labels, " ", seed) }
-
-// strata are the classes by which labels are drawn; all one where no class is asked for.
-func (t *transfer) strata() ([]int, error) {
-	if t.Target.Kind != data.Class {
-		return make([]int, t.train.Len()), nil
-	}
-	if !t.Target.ByFactor() {
-		return data.LabelsOf(t.train)
-	}
-	labels := make([]int, t.train.Len())
-	for b, err := range data.Sequential(t.train, 256) {
-		if err != nil {
-			return nil, err
-		}
-		for i, at := range b.Index {
-			labels[at] = t.Target.Class(b, i)
-		}
-	}
-	return labels, nil
-}
 
 // open are the places of cells of these methods and that seed, any where it is
 // negative, that are not done.
@@ -279,9 +259,7 @@ func (t *transfer) take(ctx context.Context, cells []int, train, test eval.Featu
 			}
 			var err error
 			if c.Method == ByKNN {
-				knn := t.KNN
-				knn.K = min(knn.K, part.Labelled().N())
-				c.Score, err = knn.Accuracy(ctx, part, test)
+				c.Score, err = t.vote(ctx, part, test)
 			} else {
 				var got *eval.Probed
 				if got, err = t.probe(c.Seed).Run(ctx, part, test); err == nil {

@@ -10,10 +10,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
-	"gorgonia.org/gorgonia"
 
 	"x2vec/data"
-	"x2vec/graph"
 	"x2vec/graph/ops/blas"
 	"x2vec/objectives"
 	"x2vec/trainers"
@@ -101,7 +99,7 @@ func benchFeatures(ctx context.Context, task objectives.Task, src data.Source, r
 	if err != nil {
 		return nil, err
 	}
-	alone, err := forward(task, ps, src)
+	alone, err := trainers.Forward(task, ps, src)
 	if err != nil {
 		return nil, err
 	}
@@ -157,26 +155,4 @@ func benchFeatures(ctx context.Context, task objectives.Task, src data.Source, r
 	r.Ratio, r.OfKept = rounded(cpu(0)/cpu(1), 3), rounded(cpu(0)/cpu(2), 3)
 	r.Seconds, r.CPUSeconds = rounded(n/r.SamplesPer, 3), rounded(cpu(1), 3)
 	return r, nil
-}
-
-// forward is the evaluation pass of the encoder alone over the first batch of a source.
-func forward(task objectives.Task, ps *graph.Params, src data.Source) (run func() error, err error) {
-	p, err := graph.Compile(ps, graph.Eval, func(s *graph.Scope) *gorgonia.Node {
-		objectives.Encode(task, s)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	feed := p.NewFeed()
-	for b, err := range data.Sequential(src, task.Batch) {
-		if err != nil {
-			return nil, err
-		}
-		if err := objectives.PrepareClean(task, b, feed); err != nil {
-			return nil, err
-		}
-		break
-	}
-	return func() error { return p.Run(feed, 0) }, nil
 }

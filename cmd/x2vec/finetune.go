@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"x2vec/data"
 	"x2vec/data/readers"
 	"x2vec/trainers"
 	"x2vec/trainers/eval"
@@ -28,12 +29,11 @@ var defaultTask []byte
 type finetuneFlags struct {
 	task, data, out, resume string
 	labels                  string
-	classes                 []string
-	labelFile               string
-	sets                    []string
-	partial, baseline       bool
-	watch                   watch
-	print                   bool
+	answers
+	sets              []string
+	partial, baseline bool
+	watch             watch
+	print             bool
 }
 
 func finetuneCommand() *cobra.Command {
@@ -59,6 +59,7 @@ What comes out is a run like any other: it can be resumed, probed, finetuned aga
   head = "probe"                     the head begins as a linear probe of the codes`,
 		Example: `  x2vec finetune runs/mae --data ~/flowers
   x2vec finetune runs/mae --labels 100 --baseline
+  x2vec finetune runs/mae --data ~/faces --labels-from ages.csv --target values
   x2vec finetune runs/mae --task task.toml --set finetune.layer_decay=0.65
   x2vec finetune runs/ae-conv --set 'finetune.freeze=["encoder"]'   a linear probe by gradient steps`,
 		Args: cobra.ExactArgs(1),
@@ -70,8 +71,7 @@ What comes out is a run like any other: it can be resumed, probed, finetuned aga
 	f.StringVar(&o.out, "out", "", "`folder` of the new run (default runs/NAME-TASK)")
 	f.StringVar(&o.resume, "resume", string(job.Auto), "a run that is there already: auto goes on with it, never refuses, must wants one")
 	f.StringVar(&o.labels, "labels", "all", "training labels to use: so many of each class, a share such as 5%, or all; drawn by data.label_seed")
-	f.StringSliceVar(&o.classes, "classes", nil, "classes to keep, in this order (default: all)")
-	f.StringVar(&o.labelFile, "labels-from", "", "`file` of labels for a folder of pictures: file,label[,split] as csv or tsv")
+	o.answers.flags(c)
 	f.StringArrayVar(&o.sets, "set", nil, "override a setting, as in train.batch=128; may be given several times")
 	f.BoolVar(&o.partial, "allow-partial", false, "begin also where little of the encoder was loaded")
 	f.BoolVar(&o.baseline, "baseline", false, "train the same from scratch too, in a run beside it")
@@ -95,7 +95,7 @@ func (o *finetuneFlags) run(c *cobra.Command, from string) error {
 	if o.task == "" && !slices.ContainsFunc(o.sets, func(s string) bool { return strings.HasPrefix(s, "train.batch=") }) {
 		train, _, err := f.OpenData(nil)
 		if err != nil {
-			return err
+			return badRequest(err)
 		}
 		if n := train.Len(); n < f.Train.Batch { // a small task of one's own needs no run file either
 			sets = append(sets, fmt.Sprintf("train.batch=%d", n))
@@ -162,9 +162,10 @@ func (o *finetuneFlags) resolve(from string) (file string, text []byte, sets []s
 	if len(o.classes) > 0 {
 		sets = append([]string{fmt.Sprintf("data.classes=[%s]", quoted(o.classes))}, sets...)
 	}
-	if o.labelFile != "" {
-		sets = append([]string{"data.labels=" + o.labelFile}, sets...)
+	if o.file != "" {
+		sets = append([]string{"data.labels=" + o.file}, sets...)
 	}
+	sets = append(o.asked(), sets...)
 	info, err := os.Stat(from)
 	if err != nil {
 		return file, nil, nil, badRequest(fmt.Errorf("%w; want the folder of a run or a safetensors file", err))
@@ -210,6 +211,22 @@ func (o *finetuneFlags) resolve(from string) (file string, text []byte, sets []s
 		sets = kept.FinetuneSets(f, sets)
 	}
 	return file, text, f.UnseenSets(sets), nil
+}
+
+// asked are the settings of a task that asks for something else than the class.
+func (a *answers) asked() (sets []string) {
+	if a.target != string(data.Class) {
+		sets = append(sets, "objective.target="+a.target, "data.strata="+data.AllAlike)
+	} else if len(a.factors) == 1 {
+		sets = append(sets, "data.strata="+a.factors[0])
+	}
+	if len(a.factors) > 0 {
+		sets = append(sets, fmt.Sprintf("objective.factors=[%s]", quoted(a.factors)))
+	}
+	if len(a.factors) > 0 || a.target == string(data.Values) { // it may be a place, or a direction
+		sets = append(sets, "objective.shift=0")
+	}
+	return sets
 }
 
 // quoted is a list of texts as TOML has it.

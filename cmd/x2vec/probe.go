@@ -151,11 +151,17 @@ func (a *answers) open(folder string, step int, from string) (kept *job.Kept, tr
 	}
 	kept.Classes, kept.Labels = a.classes, a.file
 	warn := func(text string) { logrus.Warn(text) }
+	asked := func(err error) error { // what is not as the flags say is a wrong request
+		if from != "" || a.file != "" || len(a.classes) > 0 {
+			return badRequest(err)
+		}
+		return err
+	}
 	if train, err = kept.Open(from, "train", warn); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, nil, asked(err)
 	}
 	if test, err = kept.Open(from, "test", func(string) {}); err != nil {
-		return nil, nil, nil, fmt.Errorf("no test examples: %w", err)
+		return nil, nil, nil, asked(fmt.Errorf("no test examples: %w", err))
 	}
 	return kept, train, test, nil
 }

@@ -96,10 +96,7 @@ func (o *transferFlags) check() error {
 		switch {
 		case !slices.Contains(trainers.TransferMethods, m):
 			errs = append(errs, fmt.Errorf("--methods: %q is none of %s", m, strings.Join(trainers.TransferMethods, ", ")))
-		case slices.Contains(o.o.Methods, m):
-		case (m == trainers.ByFinetune || m == trainers.ByScratch || m == trainers.ByKNN) && (o.target != string(data.Class) || len(o.factors) > 0 && m != trainers.ByKNN):
-			errs = append(errs, fmt.Errorf("--methods: %s is for the class of an example, and --target or --factor ask for something else; want %s", m, strings.Join([]string{trainers.ByLinear, trainers.ByUntrained, trainers.ByPixels}, ",")))
-		default:
+		case !slices.Contains(o.o.Methods, m):
 			o.o.Methods = append(o.o.Methods, m)
 		}
 	}
@@ -127,7 +124,7 @@ func (o *transferFlags) run(c *cobra.Command, folder string) (err error) {
 	defer console.end()
 
 	trains := &trainings{console: console, keep: o.keepRuns}
-	tune := finetuneFlags{task: o.task, data: o.data, classes: o.classes, labelFile: o.file, sets: o.sets, partial: o.partial}
+	tune := finetuneFlags{task: o.task, data: o.data, answers: o.answers, sets: o.sets, partial: o.partial}
 	if trains.file, trains.text, trains.sets, err = tune.resolve(folder); err != nil {
 		return err
 	}
@@ -152,6 +149,7 @@ func (o *transferFlags) run(c *cobra.Command, folder string) (err error) {
 	if o.o.Target, err = o.of(train.Spec()); err != nil {
 		return err
 	}
+	trains.figure = "test " + eval.ScoreName(o.o.Target.Kind)
 	key, err := o.key(kept, f, train, test)
 	if err != nil {
 		return err

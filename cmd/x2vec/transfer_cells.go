@@ -81,10 +81,11 @@ type trainings struct {
 	text    []byte
 	sets    []string
 	batch   int
-	told    bool // what was loaded
+	told    bool   // what was loaded
+	figure  string // of the evaluation that is the score
 }
 
-// run trains a cell, or goes on with it, and gives its accuracy on the test set.
+// run trains a cell, or goes on with it, and gives its score on the test set.
 func (t *trainings) run(ctx context.Context, c trainers.Cell) (float64, error) {
 	sets := append([]string{}, t.sets...)
 	sets = append(sets, fmt.Sprintf("seed=%d", c.Seed), fmt.Sprintf("data.label_seed=%d", c.Seed), fmt.Sprintf("data.per_class=%d", c.Count.PerClass),
@@ -111,7 +112,7 @@ func (t *trainings) train(ctx context.Context, f *job.File, folder string) (scor
 	defer func() { err = errors.Join(err, done()) }()
 	switch {
 	case errors.Is(err, job.ErrComplete): // stopped just before its number was kept
-		return testAccuracy(folder)
+		return t.score(folder)
 	case err != nil:
 		return 0, err
 	}
@@ -123,11 +124,11 @@ func (t *trainings) train(ctx context.Context, f *job.File, folder string) (scor
 	if err := run.Do(ctx); err != nil {
 		return 0, err
 	}
-	return testAccuracy(folder)
+	return t.score(folder)
 }
 
-// testAccuracy is that of the last evaluation of a run.
-func testAccuracy(folder string) (float64, error) {
+// score is that of the last evaluation of a run.
+func (t *trainings) score(folder string) (float64, error) {
 	figures, err := lastFigures(folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, fmt.Errorf("%s: holds no evaluation", folder)
@@ -136,9 +137,9 @@ func testAccuracy(folder string) (float64, error) {
 		return 0, err
 	}
 	for _, f := range figures {
-		if f.Name == "test accuracy" {
+		if f.Name == t.figure || "test "+f.Name == t.figure {
 			return float64(f.Value), nil
 		}
 	}
-	return 0, badRequest(errors.New("the task gives no test accuracy; want objective.type = \"classify\" and examples for testing"))
+	return 0, badRequest(fmt.Errorf("the task gives no %s; want objective.type = \"classify\" and examples for testing whose answers differ", t.figure))
 }

@@ -139,7 +139,7 @@ func TestTransferRefuses(t *testing.T) {
 		{"--labels 10,ten", `--labels: is "ten", want all, a number of labels of each class`},
 		{"--methods linear,forest", `--methods: "forest" is none of finetune, linear, knn, scratch, untrained, pixels`},
 		{"--seeds 0", "--seeds: is 0, want 1 to 1000"},
-		{"--target values", "finetune is for the class of an example"},
+		{"--target values --factor shape", "factors: shape is none of the real factors that values asks for"},
 		{"--set train.early_stop=3 --set eval.every=5", "train.early_stop: chooses by the test set"},
 		{"--set train.durration=3", "train.durration=3: no such key; did you mean train.duration?"},
 	} {
@@ -148,8 +148,28 @@ func TestTransferRefuses(t *testing.T) {
 			t.Errorf("%s: exit status %d: %s\nwant %s", tc.flags, status, text, tc.want)
 		}
 	}
-	if status, out, text := inProcess("transfer", run, "--methods", "linear,untrained,pixels", "--target", "values", "--factor", "x", "--labels", "100", "--json"); status != 0 || !strings.Contains(out, `"score":"R²"`) {
-		t.Errorf("places: exit status %d: %s%s", status, out, text)
+}
+
+// Numbers, and classes that are no label, are asked for by every method.
+func TestTransferOfOtherAnswers(t *testing.T) {
+	run := pretrainedShapes(t)
+	for _, tc := range []struct{ flags, score string }{
+		{"--target values --factor x --factor y --labels 100", "R²"},
+		{"--factor shape --labels 5", "accuracy"},
+	} {
+		args := append([]string{"transfer", run, "--methods", "finetune,linear,knn,scratch,untrained,pixels", "--seeds", "1", "--json",
+			"--set", "train.duration=5", "--set", "schedule.warmup=1"}, strings.Fields(tc.flags)...)
+		status, out, text := inProcess(args...)
+		var got struct {
+			Score string
+			Rows  []struct {
+				Method string
+				Mean   float64
+			}
+		}
+		if status != 0 || json.Unmarshal([]byte(out), &got) != nil || got.Score != tc.score || len(got.Rows) != 6 {
+			t.Errorf("%s: exit status %d: %s%s", tc.flags, status, out, text)
+		}
 	}
 }
 

@@ -24,6 +24,8 @@ const maxTable = 256 << 20
 // there is such a column, its split; separated by tabs where the file ends in .tsv and
 // by commas elsewhere.
 //
+// Labels that are all numbers can be asked for as numbers, too.
+//
 // With a first line of names (file, label, split) other columns are numbers that are
 // known of each picture, but for a caption, which is a text. Labels with a semicolon between them are several of one
 // picture; then each is a factor of two values, and there are no classes.
@@ -171,6 +173,7 @@ func parseTable(text []byte, comma rune, captions bool) (*table, error) {
 		t.several(labels)
 	} else {
 		t.single(labels)
+		t.numbers(labels)
 	}
 	t.measure()
 	return t, nil
@@ -201,6 +204,36 @@ func (t *table) single(labels []string) {
 		if l != "" {
 			t.rows[i].label = number[l]
 		}
+	}
+}
+
+// numbers makes a real factor of labels that are all numbers; where one is no whole
+// number they are no classes.
+func (t *table) numbers(labels []string) {
+	values, whole := make([]float32, len(labels)), true
+	for i, l := range labels {
+		v, err := strconv.ParseFloat(l, 32)
+		if l == "" {
+			v, err = math.NaN(), nil
+		}
+		if err != nil || math.IsInf(v, 0) || l != "" && v != v {
+			return
+		}
+		values[i] = float32(v)
+		whole = whole && (l == "" || v == math.Trunc(v))
+	}
+	if len(t.classes) == 0 {
+		return
+	}
+	t.factors = append(t.factors, data.Factor{Name: "label"})
+	for i, v := range values {
+		t.rows[i].factors = append(t.rows[i].factors, v)
+		if !whole {
+			t.rows[i].label = -1
+		}
+	}
+	if !whole {
+		t.classes = nil
 	}
 }
 

@@ -96,6 +96,26 @@ func TestTableOfLabelsAndNumbers(t *testing.T) {
 	}
 }
 
+// Labels that are numbers can be asked for as such; with fractions they are no classes.
+func TestTableOfNumbers(t *testing.T) {
+	for text, classes := range map[string]int{
+		"file,label,split\na.png,1.5,train\nb.png,2.5,train\nin/c.png,,train\nd.png,9,test\n": 0,
+		"file,label,split\na.png,1,train\nb.png,2,train\nin/c.png,,train\nd.png,2,test\n":     2,
+	} {
+		src, err := Open(Options{Name: "folder", Path: listed(t, "t.csv", text), Labels: "t.csv"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec := src.Spec()
+		if len(spec.Classes) != classes || len(spec.Factors) != 1 || spec.Factors[0].Name != "label" || spec.Factors[0].Std != 0.5 {
+			t.Errorf("%q: classes %v, factors %+v", text, spec.Classes, spec.Factors)
+		}
+		if labels, err := data.LabelsOf(src); err != nil || labels[0] != min(0, classes-1) {
+			t.Errorf("%q: labels %v, %v", text, labels, err)
+		}
+	}
+}
+
 func TestTableFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                  "is empty",

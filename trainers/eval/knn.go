@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"x2vec/data"
 	"x2vec/graph/ops/blas"
 	"x2vec/graph/ops/mem"
 	"x2vec/graph/ops/par"
@@ -305,11 +306,18 @@ type KNN struct {
 	Temperature float64
 }
 
+func (o KNN) check() error {
+	if !(o.Temperature >= 0) || o.Temperature > 0 && o.Metric != Cosine {
+		return fmt.Errorf("knn: temperature is %g with %v distance; want 0, or more than 0 with cosine", o.Temperature, o.Metric)
+	}
+	return nil
+}
+
 // Predict returns the class of every test code, (N). Training codes without a
 // label are left out.
 func (o KNN) Predict(ctx context.Context, train, test Features) ([]int, error) {
-	if !(o.Temperature >= 0) || o.Temperature > 0 && o.Metric != Cosine {
-		return nil, fmt.Errorf("knn: temperature is %g with %v distance; want 0, or more than 0 with cosine", o.Temperature, o.Metric)
+	if err := o.check(); err != nil {
+		return nil, err
 	}
 	train = train.Labelled()
 	if train.N() == 0 {
@@ -321,16 +329,13 @@ func (o KNN) Predict(ctx context.Context, train, test Features) ([]int, error) {
 	}
 	out := make([]int, test.N())
 	votes := make([]float64, classes(train, Features{}))
+	var weights []float64
 	for i := range out {
 		clear(votes)
 		index, distance := near.Of(i)
+		weights = o.weights(distance, weights[:0])
 		for j, at := range index {
-			w := 1.0
-			if o.Temperature > 0 {
-				// Relative to the nearest, which has weight 1: a small τ does not overflow.
-				w = math.Exp(float64(distance[0]-distance[j]) / o.Temperature)
-			}
-			votes[train.Labels[at]] += w
+			votes[train.Labels[at]] += weights[j]
 		}
 		for c, v := range votes {
 			if v > votes[out[i]] {
@@ -339,6 +344,63 @@ func (o KNN) Predict(ctx context.Context, train, test Features) ([]int, error) {
 		}
 	}
 	return out, nil
+}
+
+// weights are the votes of neighbours at those distances. With a temperature they are
+// relative to the nearest, which has 1: a small τ does not overflow.
+func (o KNN) weights(distance []float32, to []float64) []float64 {
+	for _, d := range distance {
+		w := 1.0
+		if o.Temperature > 0 {
+			w = math.Exp(float64(distance[0]-d) / o.Temperature)
+		}
+		to = append(to, w)
+	}
+	return to
+}
+
+// Answers are the labels or values of every test code, (N, T), by its neighbours: their
+// mean by their votes, of those of which each is known; NaN where it is of none.
+func (o KNN) Answers(ctx context.Context, train, test Features) ([]float32, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	near, err := NearestUntil(ctx, test, train, o.K, o.Metric, nil)
+	if err != nil {
+		return nil, fmt.Errorf("knn: %w", err)
+	}
+	out := make([]float32, 0, test.N()*train.T)
+	var weights []float64
+	for i := range test.N() {
+		index, distance := near.Of(i)
+		weights = o.weights(distance, weights[:0])
+		for k := range train.T {
+			var sum, of float64
+			for j, at := range index {
+				if y := float64(train.Target(at)[k]); y == y {
+					sum += weights[j] * y
+					of += weights[j]
+				}
+			}
+			out = append(out, float32(sum/of))
+		}
+	}
+	return out, nil
+}
+
+// Score is how good the answers are: see ScoreName.
+func (o KNN) Score(ctx context.Context, kind data.TargetKind, train, test Features) (float64, error) {
+	if kind == data.Class {
+		return o.Accuracy(ctx, train, test)
+	}
+	if train.T == 0 || train.T != test.T {
+		return 0, fmt.Errorf("knn: training codes have %d %s and test codes %d", train.T, kind, test.T)
+	}
+	z, err := o.Answers(ctx, train, test)
+	if err != nil {
+		return 0, err
+	}
+	return meanOver(train.T, test, z, scoreOf(kind))
 }
 
 // Accuracy is the share of labelled test codes that Predict gets right.

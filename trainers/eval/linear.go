@@ -18,7 +18,8 @@ import (
 //
 //	Σ_i loss(z_i, y_i) + L2/2·|W|²
 //
-// over W, (K, D), and b, (K), from zero on by L-BFGS; the bias is not penalised. The
+// over W, (K, D), and b, (K), from zero on by L-BFGS in variables in which it is nearly
+// round; the bias is not penalised. The
 // loss is −log softmax(z)[y] for a class, as in scikit-learn's LogisticRegression
 // with C = 1/L2; the sum of the binary cross-entropies for labels; and half the sum of
 // the squared errors, each in units of its target's deviation, for values.
@@ -33,6 +34,8 @@ type Linear struct {
 	// From is the map to begin with instead of zero, one of another L2 on the same
 	// codes; nil = none.
 	From *LinearMap
+
+	curve *curvature // of the codes; nil = it is taken
 }
 
 // LinearProbe is a quick linear probe: C = 1 on standardised codes.
@@ -81,9 +84,24 @@ func (o Linear) Fit(ctx context.Context, x Features) (*LinearMap, error) {
 		p.units.scaled(start, k, x.D, false)
 	}
 	// The sum is minimised as a mean: then the first steps are of the right size.
-	end, err := minimize(ctx, p.value, start, 1e-6, o.Iterations)
+	var round *rounding
+	f := smooth(p.value)
+	if o.curve == nil {
+		o.curve = curvatureOf(x)
+	}
+	if o.curve != nil {
+		if round, err = o.curve.rounding(ctx, steepness(o.Kind, k), o.L2/float64(x.N()), k); err != nil {
+			return nil, err
+		}
+		f = round.around(f)
+		round.from(start)
+	}
+	end, err := minimize(ctx, f, start, 1e-6, o.Iterations)
 	if err != nil {
 		return nil, err
+	}
+	if round != nil {
+		round.own(start, start)
 	}
 	m := &LinearMap{Kind: o.Kind, K: k, D: x.D, Objective: end.f * float64(x.N()), Iterations: end.iterations, Converged: end.converged}
 	p.units.scaled(start, k, x.D, true)

@@ -1,15 +1,14 @@
 package eval
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
-	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"x2vec/data"
+	"x2vec/objectives"
 )
 
 // A Probe is the protocol of a linear probe: codes are standardised, the strength of
@@ -55,9 +54,9 @@ type Probed struct {
 func ScoreName(kind data.TargetKind) string {
 	switch kind {
 	case data.Labels:
-		return "mean average precision"
+		return objectives.MeanPrecision
 	case data.Values:
-		return "R²"
+		return objectives.Determination
 	}
 	return "accuracy"
 }
@@ -114,15 +113,16 @@ func (o Probe) fit(ctx context.Context, train Features, classes int, r *Probed) 
 		return by.Fit(ctx, train)
 	}
 	r.L2 = defaultStrength
-	start, err := o.choose(ctx, train, r)
+	curve := curvatureOf(train)
+	start, err := o.choose(ctx, train, curve, r)
 	if err != nil {
 		return nil, err
 	}
-	return Linear{Kind: o.Kind, L2: r.L2 * float64(train.N()), Classes: classes, From: start}.Fit(ctx, train)
+	return Linear{Kind: o.Kind, L2: r.L2 * float64(train.N()), Classes: classes, From: start, curve: curve}.Fit(ctx, train)
 }
 
 // choose finds the strength by the part held out, and a map that was fitted with it.
-func (o Probe) choose(ctx context.Context, train Features, r *Probed) (*LinearMap, error) {
+func (o Probe) choose(ctx context.Context, train Features, curve *curvature, r *Probed) (*LinearMap, error) {
 	labels := train.Labels
 	if o.Kind != data.Class {
 		labels = make([]int, train.N()) // all of one kind
@@ -142,7 +142,7 @@ func (o Probe) choose(ctx context.Context, train Features, r *Probed) (*LinearMa
 	best, worse := math.Inf(-1), 0
 	var last, chosen *LinearMap
 	for _, strength := range probeGrid {
-		m, err := Linear{Kind: o.Kind, L2: strength * float64(fit.N()), Iterations: choiceIterations, From: last}.Fit(ctx, fit)
+		m, err := Linear{Kind: o.Kind, L2: strength * float64(fit.N()), Iterations: choiceIterations, From: last, curve: curve}.Fit(ctx, fit)
 		if err != nil {
 			return nil, err
 		}
@@ -171,13 +171,17 @@ func (c *LinearMap) Score(x Features) (float64, error) {
 		if err != nil {
 			return 0, err
 		}
-		score := precision
-		if c.Kind == data.Values {
-			score = determined
-		}
-		return meanOver(c.K, x, z, score)
+		return meanOver(c.K, x, z, scoreOf(c.Kind))
 	}
 	return c.Accuracy(x)
+}
+
+// scoreOf judges the answers to one label or value.
+func scoreOf(kind data.TargetKind) func(z, y []float64) float64 {
+	if kind == data.Values {
+		return determined
+	}
+	return objectives.AveragePrecision
 }
 
 // meanOver is the mean of a score over the targets for which it can be taken.
@@ -187,7 +191,7 @@ func meanOver(k int, x Features, z []float32, score func(z, y []float64) float64
 	for j := range k {
 		var a, b []float64
 		for i := range x.N() {
-			if y := x.Target(i)[j]; y == y {
+			if y := x.Target(i)[j]; y == y && z[i*k+j] == z[i*k+j] {
 				a, b = append(a, float64(z[i*k+j])), append(b, float64(y))
 			}
 		}
@@ -200,35 +204,6 @@ func meanOver(k int, x Features, z []float32, score func(z, y []float64) float64
 		return 0, fmt.Errorf("linear probe: no target differs among the test codes")
 	}
 	return sum / float64(n), nil
-}
-
-// precision is the average precision of answers z to labels y: the mean, over the
-// examples whose label is 1, of the share of ones among those answered as high or
-// higher (Everingham et al. 2010, "The Pascal visual object classes challenge", without
-// its interpolation). NaN where no label, or every one, is 1.
-func precision(z, y []float64) float64 {
-	order := make([]int, len(z))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(z[b], z[a]) })
-	var ones, sum float64
-	for at := 0; at < len(order); {
-		end := at // of those answered alike
-		for ; end < len(order) && z[order[end]] == z[order[at]]; end++ {
-		}
-		var here float64
-		for _, i := range order[at:end] {
-			here += y[i]
-		}
-		ones += here
-		sum += here * ones / float64(end)
-		at = end
-	}
-	if ones == 0 || ones == float64(len(y)) {
-		return math.NaN()
-	}
-	return sum / ones
 }
 
 // determined is R², the share of the variance of y that z explains; NaN where y does

@@ -7,6 +7,7 @@ import (
 
 	"x2vec/data"
 	"x2vec/data/draw"
+	"x2vec/objectives"
 )
 
 // noisy is codes of which the first few values tell the class and the others nothing.
@@ -84,11 +85,11 @@ func TestScores(t *testing.T) {
 		{[]float64{4, 3, 2, 1}, []float64{1, 0, 1, 0}, (1 + 2./3) / 2},
 		{[]float64{1, 1, 1, 1}, []float64{1, 0, 1, 0}, 0.5},
 	} {
-		if got := precision(c.z, c.y); math.Abs(got-c.want) > 1e-12 {
+		if got := objectives.AveragePrecision(c.z, c.y); math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("average precision of %v for %v is %g, want %g", c.z, c.y, got, c.want)
 		}
 	}
-	if got := precision([]float64{1, 2}, []float64{0, 0}); got == got {
+	if got := objectives.AveragePrecision([]float64{1, 2}, []float64{0, 0}); got == got {
 		t.Errorf("without a one it is %g", got)
 	}
 	if got := determined([]float64{1, 2, 4}, []float64{1, 2, 3}); math.Abs(got-0.5) > 1e-12 {

@@ -73,6 +73,7 @@ type Data struct {
 	Share    float64  `toml:"share"`     // of the training examples of each class; 0 = all
 
 	LabelSeed uint64 `toml:"label_seed"` // by which per_class and share are drawn
+	Strata    string `toml:"strata"`     // from what: empty, the classes; none, all examples alike; the name of a factor, its values
 	Unseen    bool   `toml:"unseen"`     // leave out training examples whose bytes are in the test set
 
 	Captions string `toml:"captions"` // shapes: made; folder: txt, beside each picture, or a table (file, caption)
@@ -98,7 +99,7 @@ var normalizations = []string{"unit", "signed", "centred", "standard"}
 
 // dataKeys lists the settings that a source takes.
 func dataKeys(name string) []string {
-	keys := []string{"source", "seed", "limit", "test_limit", "normalize", "size", "classes", "per_class", "share", "label_seed", "unseen", "codes"}
+	keys := []string{"source", "seed", "limit", "test_limit", "normalize", "size", "classes", "per_class", "share", "label_seed", "strata", "unseen", "codes"}
 	for _, k := range readers.Kinds() {
 		if k.Name == name && k.Files {
 			keys = append(keys, "path")
@@ -107,7 +108,7 @@ func dataKeys(name string) []string {
 	switch name {
 	case "text", "builtin-text":
 		keys = slices.DeleteFunc(keys, func(k string) bool {
-			return slices.Contains([]string{"normalize", "size", "classes", "per_class", "share", "label_seed", "unseen", "codes"}, k)
+			return slices.Contains([]string{"normalize", "size", "classes", "per_class", "share", "label_seed", "strata", "unseen", "codes"}, k)
 		})
 		keys = append(keys, "words", "tokenizer", "min_count", "max_words", "unknown", "length", "test_share")
 	case "lines":
@@ -159,7 +160,7 @@ func (d Data) options(split string, warn func(string)) readers.Options {
 	o := readers.Options{Name: d.Source, Path: d.Path.first(), Split: split, Limit: d.Limit, Seed: d.Seed,
 		Variant: d.Variant, AsStored: d.AsStored, Size: d.Size, Channels: d.Channels, Count: d.Count, Frames: d.Frames, Objects: d.Objects,
 		Resize: transforms.Fit(d.Resize), OnDamaged: d.Damaged, TestShare: d.TestShare,
-		Labels: d.Labels, Classes: d.Classes, Part: data.Part{PerClass: d.PerClass, Share: d.Share, Seed: d.LabelSeed}, Unseen: d.Unseen,
+		Labels: d.Labels, Classes: d.Classes, Part: data.Part{PerClass: d.PerClass, Share: d.Share, Seed: d.LabelSeed, Strata: d.Strata}, Unseen: d.Unseen,
 		Captions: d.Captions,
 		Words:    d.Words, MinCount: d.MinCount, MaxWords: d.MaxWords, Unknown: d.Unknown, Tokenizer: d.Tokenizer, Length: d.Length,
 		TextColumn: d.TextColumn, LabelColumn: d.LabelColumn, Vocabulary: d.vocabulary, Stdin: d.stdin, Warn: warn}

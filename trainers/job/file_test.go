@@ -42,7 +42,7 @@ func TestFaults(t *testing.T) {
 		{"captions that are not there are cut", "[data]\nsource = \"shapes\"\nlength = 12\n", nil, []string{
 			`job.toml:3: data.length: says how captions are cut, but there are none: data.captions is empty; name them there, or leave length out`}},
 		{"a key of another source", "[data]\nsource = \"mnist\"\ncount = 32", nil, []string{
-			"job.toml:3: data.count: no such key; data takes classes, codes, label_seed, limit, normalize, path, per_class, seed, share, size, source, test_limit, unseen",
+			"job.toml:3: data.count: no such key; data takes classes, codes, label_seed, limit, normalize, path, per_class, seed, share, size, source, strata, test_limit, unseen",
 		}},
 		{"unknown types", "[encoder]\ntype = \"mpl\"\nwidth = 3\n[objective]\ntype = \"autoencode\"\n[optimizer]\ntype = 3\n[data]\nsource = \"mnits\"", nil, []string{
 			"job.toml:2: encoder.type: is \"mpl\", want one of " + strings.Join(nets.Names(), ", ") + "; did you mean \"mlp\"?",

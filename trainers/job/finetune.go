@@ -237,5 +237,8 @@ func (f *File) OpenData(warn func(string)) (train, test data.Source, err error) 
 	if errors.Is(missing, fs.ErrNotExist) {
 		return train, nil, err
 	}
+	if err != nil && missing != nil && err.Error() == missing.Error() { // told once
+		missing = nil
+	}
 	return train, test, errors.Join(err, missing)
 }
