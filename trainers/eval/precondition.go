@@ -155,6 +155,7 @@ func cholesky(ctx context.Context, a []float32, d int, floor float64) (inverse [
 		if err := ended(ctx); err != nil {
 			return nil, err
 		}
+		Tell(ctx, "curvature of a linear model", j, d, "values")
 		n, rest := min(nb, d-j), d-j
 		for i := range n { // −L of the rows of this block
 			for k, v := range a[(j+i)*d : (j+i)*d+j] {
