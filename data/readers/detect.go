@@ -64,23 +64,29 @@ func Detect(path string) ([]Found, error) {
 		return found, nil
 	}
 	pictures, tables, plain, others := 0, 0, 0, []string{}
-	err = filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if isPicture(e.Name()) && !e.IsDir() {
-			pictures++
-		} else if text.IsTable(e.Name()) && filepath.Dir(p) == path {
-			tables++
-		} else if text.IsText(e.Name()) && !e.IsDir() {
-			plain++
-		} else if !e.IsDir() && len(others) < 5 {
-			others = append(others, e.Name())
-		}
-		return nil
-	})
+	tops, err := linkedFolders(path)
 	if err != nil {
 		return nil, err
+	}
+	for _, top := range tops {
+		err = filepath.WalkDir(top, func(p string, e fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if isPicture(e.Name()) && !e.IsDir() {
+				pictures++
+			} else if text.IsTable(e.Name()) && filepath.Dir(p) == tops[0] {
+				tables++
+			} else if text.IsText(e.Name()) && !e.IsDir() {
+				plain++
+			} else if !e.IsDir() && len(others) < 5 {
+				others = append(others, e.Name())
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	if pictures > 0 {
 		add(fmt.Sprintf("a folder of %d pictures", pictures), Options{Name: "folder"})
@@ -98,6 +104,33 @@ func Detect(path string) ([]Found, error) {
 		return nil, fmt.Errorf("%s: is empty", path)
 	}
 	return nil, fmt.Errorf("%s: holds no images that are known; there is %s", path, strings.Join(others, ", "))
+}
+
+// linkedFolders are the folder that a path stands for, and those that links in it lead
+// to, as links to class folders do. A walk follows no link by itself.
+func linkedFolders(path string) ([]string, error) {
+	top, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(top)
+	if err != nil {
+		return nil, err
+	}
+	tops := []string{top}
+	for _, e := range entries {
+		if e.Type()&fs.ModeSymlink == 0 {
+			continue
+		}
+		to, err := filepath.EvalSymlinks(filepath.Join(top, e.Name()))
+		if err != nil {
+			continue // leads nowhere
+		}
+		if info, err := os.Stat(to); err == nil && info.IsDir() && !slices.Contains(tops, to) {
+			tops = append(tops, to)
+		}
+	}
+	return tops, nil
 }
 
 // holds reports whether dir or its usual folder has a file of the set, or the

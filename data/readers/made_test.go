@@ -201,6 +201,22 @@ func TestDetect(t *testing.T) {
 			t.Errorf("%s: %+v, %v", want, found, err)
 		}
 	}
+	link := filepath.Join(t.TempDir(), "link")
+	classes := filepath.Join(t.TempDir(), "classes")
+	for at, to := range map[string]string{
+		link:                           write(t, map[string][]byte{"cats/a.png": nil}),
+		filepath.Join(classes, "cats"): write(t, map[string][]byte{"a.png": nil}),
+	} {
+		os.MkdirAll(filepath.Dir(at), 0o777)
+		if err := os.Symlink(to, at); err != nil {
+			t.Skip("no links here: ", err)
+		}
+	}
+	for _, path := range []string{link, classes} {
+		if found, err := Detect(path); err != nil || found[0].Options.Name != "folder" {
+			t.Errorf("%s, a link: %+v, %v", path, found, err)
+		}
+	}
 	for want, path := range map[string]string{
 		"is empty":             t.TempDir(),
 		"there is notes.md":    write(t, map[string][]byte{"notes.md": nil}),

@@ -53,15 +53,22 @@ func Files(paths ...string) ([]string, error) {
 			continue
 		}
 		before := len(list)
-		err = filepath.WalkDir(p, func(path string, d fs.DirEntry, err error) error {
-			hidden := strings.HasPrefix(d.Name(), ".") && path != p
-			if err == nil && d.IsDir() && hidden {
+		top, err := filepath.EvalSymlinks(p) // a walk follows no link by itself
+		if err != nil {
+			return nil, err
+		}
+		err = filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			hidden := strings.HasPrefix(d.Name(), ".") && path != top
+			if d.IsDir() && hidden {
 				return filepath.SkipDir
 			}
-			if err == nil && d.Type().IsRegular() && !hidden && slices.Contains(endings, strings.ToLower(filepath.Ext(path))) {
-				list = append(list, path)
+			if d.Type().IsRegular() && !hidden && slices.Contains(endings, strings.ToLower(filepath.Ext(path))) {
+				list = append(list, filepath.Join(p, strings.TrimPrefix(path, top)))
 			}
-			return err
+			return nil
 		})
 		if err != nil {
 			return nil, err

@@ -192,6 +192,9 @@ func TestReadForms(t *testing.T) {
 	write(t, dir, "folder/.hidden/x.txt", []byte("no"))
 	write(t, dir, "folder/readme.md", []byte("no"))
 	check("folder", small, filepath.Join(dir, "folder"))
+	if link := filepath.Join(dir, "link"); os.Symlink("folder", link) == nil {
+		check("link to a folder", small, link)
+	}
 	stdin := small
 	stdin.Stdin = strings.NewReader("b a b c b")
 	check("stdin", stdin, "-")
