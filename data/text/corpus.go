@@ -37,7 +37,7 @@ type Options struct {
 	// Length is the number of words of an example; at least 1.
 	Length int
 	// Memory is how many bytes of word numbers are held in memory; beyond that they
-	// go to a file in Temp. 0 = 256 MiB, 64 million words.
+	// go to a file in Temp. 0 = 16 MiB, 4 million words.
 	Memory int64
 	// Temp is the folder for that file; empty = the system's.
 	Temp string
@@ -66,7 +66,7 @@ func (o Options) Check() error {
 
 const (
 	maxLength     = 1 << 20 // words of an example
-	defaultMemory = 256 << 20
+	defaultMemory = 16 << 20
 	// maxDistinct is how many different words are counted at a time. When there are
 	// more the rarest go, as in word2vec: memory is bounded, and a word of a huge
 	// text that comes once in a while may be lost.
