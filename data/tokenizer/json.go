@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"unicode"
@@ -67,6 +68,9 @@ type preTokenizer struct {
 // Load reads a tokenizer.json. What is wrong with it is a *data.InputError.
 func Load(path string) (*Tokenizer, error) {
 	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, data.Input(err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +103,10 @@ func Parse(b []byte) (*Tokenizer, error) {
 	}
 	var f file
 	if err := json.Unmarshal(b, &f); err != nil {
+		// The vocabulary of other models, Unigram's for one, has another form.
+		if kind := f.Model.Type; kind != "" && kind != "BPE" && kind != "WordPiece" {
+			return nil, unknownModel(kind)
+		}
 		return nil, fmt.Errorf("is no tokenizer.json: %w", err)
 	}
 	t := &Tokenizer{ids: map[string]int32{}, cache: map[string][]int32{}}
@@ -146,7 +154,7 @@ func Parse(b []byte) (*Tokenizer, error) {
 			t.maxRunes = f.Model.MaxChars
 		}
 	default:
-		return nil, fmt.Errorf("model.type: is %q; BPE and WordPiece are read", f.Model.Type)
+		return nil, unknownModel(f.Model.Type)
 	}
 	if err := t.readNormalizer(f.Normalizer, 0); err != nil {
 		return nil, err
@@ -291,6 +299,10 @@ func withoutControls(s string) string {
 	return without(s, func(r rune) bool {
 		return (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) && !unicode.IsSpace(r) || r == unicode.ReplacementChar
 	})
+}
+
+func unknownModel(kind string) error {
+	return fmt.Errorf("model.type: is %q; BPE and WordPiece are read", kind)
 }
 
 // JSON is the tokenizer as a tokenizer.json: that which was read, or what was learnt.

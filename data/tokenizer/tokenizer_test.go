@@ -1,12 +1,15 @@
 package tokenizer
 
 import (
+	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"x2vec/data"
 )
 
 func TestByteWords(t *testing.T) {
@@ -186,7 +189,12 @@ func TestParseRefuses(t *testing.T) {
 	if _, err := Parse([]byte(strings.Replace(wordPiece, `"unk_token":"[UNK]"`, `"unk_token":"<unk>"`, 1))); err == nil || !strings.Contains(err.Error(), `"<unk>" is not in the vocabulary`) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := Load(filepath.Join(t.TempDir(), "none")); !os.IsNotExist(err) {
+	unigram := `{"model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0],["a",-1.5]]}}`
+	if _, err := Parse([]byte(unigram)); err == nil || !strings.Contains(err.Error(), `model.type: is "Unigram"; BPE and`) {
+		t.Errorf("got %v", err)
+	}
+	var input *data.InputError
+	if _, err := Load(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &input) {
 		t.Errorf("got %v", err)
 	}
 }
