@@ -123,7 +123,7 @@ func (o *transferFlags) run(c *cobra.Command, folder string) (err error) {
 	defer stop()
 	defer console.end()
 
-	trains := &trainings{console: console, keep: o.keepRuns}
+	trains := &trainings{console: console}
 	tune := finetuneFlags{task: o.task, data: o.data, answers: o.answers, sets: o.sets, partial: o.partial}
 	if trains.file, trains.text, trains.sets, err = tune.resolve(folder); err != nil {
 		return err
@@ -157,7 +157,7 @@ func (o *transferFlags) run(c *cobra.Command, folder string) (err error) {
 	if o.out == "" {
 		o.out = filepath.Join(folder, trainers.TransferDir, fmt.Sprintf("curve-%s-%.8s", plainName(f.Data.Source), key))
 	}
-	book, err := openCells(o.out, key)
+	book, err := openCells(o.out, key, o.keepRuns)
 	if err != nil {
 		return err
 	}

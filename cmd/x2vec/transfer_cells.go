@@ -21,18 +21,20 @@ import (
 type cells struct {
 	folder string
 	key    string
+	runs   bool // keep those of the trained ones, too, each in a folder beside its number
 	lock   *checkpoints.Lock
 	n      int // that are there
 }
 
 // keptCell is one of these files.
 type keptCell struct {
-	Key string `json:"key"` // of all that the number depends on besides
+	Key string `json:"key"`           // of all that the number depends on besides
+	Run bool   `json:"run,omitempty"` // its run is kept
 	trainers.Cell
 }
 
 // openCells opens a folder of them, and makes it where it is not there.
-func openCells(folder, key string) (*cells, error) {
+func openCells(folder, key string, runs bool) (*cells, error) {
 	dir := filepath.Join(folder, "cells")
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
@@ -41,7 +43,7 @@ func openCells(folder, key string) (*cells, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cells{folder: dir, key: key, lock: lock}, nil
+	return &cells{folder: dir, key: key, runs: runs, lock: lock}, nil
 }
 
 func (b *cells) close() error { return b.lock.Release() }
@@ -60,23 +62,31 @@ func (b *cells) get(c trainers.Cell) (trainers.Cell, bool) {
 		return c, false
 	}
 	b.n++
+	if !k.Run { // killed while the run was removed
+		_ = os.RemoveAll(filepath.Join(b.folder, cellName(c)))
+	}
 	return k.Cell, true
 }
 
+// put keeps a number, and only then removes the run that it is of: half a run without
+// its number would be in the way of all that follows.
 func (b *cells) put(c trainers.Cell) error {
-	text, err := json.Marshal(keptCell{b.key, c})
+	text, err := json.Marshal(keptCell{b.key, b.runs, c})
 	if err != nil {
 		return err
 	}
 	b.n++
-	return checkpoints.WriteFile(filepath.Join(b.folder, cellName(c)+".json"), append(text, '\n'))
+	run := filepath.Join(b.folder, cellName(c))
+	if err := checkpoints.WriteFile(run+".json", append(text, '\n')); err != nil || b.runs {
+		return err
+	}
+	return os.RemoveAll(run)
 }
 
 // trainings are the runs of finetune and scratch.
 type trainings struct {
 	console *console
 	folder  string // each has a folder in it
-	keep    bool   // of their folders
 	file    string // the run file: its name, its text, and what is laid over it
 	text    []byte
 	sets    []string
@@ -97,12 +107,7 @@ func (t *trainings) run(ctx context.Context, c trainers.Cell) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	folder := filepath.Join(t.folder, cellName(c))
-	score, err := t.train(ctx, f, folder)
-	if err != nil || t.keep {
-		return score, err
-	}
-	return score, os.RemoveAll(folder)
+	return t.train(ctx, f, filepath.Join(t.folder, cellName(c)))
 }
 
 func (t *trainings) train(ctx context.Context, f *job.File, folder string) (score float64, err error) {

@@ -90,6 +90,18 @@ func TestTransferKilled(t *testing.T) {
 		t.Errorf("runs are left: %v", left)
 	}
 
+	// Killed while a run is removed whose number is kept.
+	half := filepath.Join(straight, "cells", "finetune-4-seed-0")
+	if err := os.MkdirAll(filepath.Join(half, "checkpoints", "step-00000120"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, text := inProcess(args(straight)...); status != 0 {
+		t.Errorf("with half a run left: exit status %d: %s", status, text)
+	}
+	if _, err := os.Stat(half); !os.IsNotExist(err) {
+		t.Errorf("half a run stays: %v", err)
+	}
+
 	if err := os.RemoveAll(filepath.Join(run, trainers.FeaturesDir)); err != nil {
 		t.Fatal(err)
 	}
