@@ -100,8 +100,8 @@ func TestStagesKilled(t *testing.T) {
 			}
 			untilDone(t, kills, stage.longest, stage.args(other)...)
 			want, got := kept(stage.found(run)), kept(stage.found(other))
-			if len(want) == 0 || len(got) != len(want) {
-				t.Fatalf("%d files, want %d", len(got), len(want))
+			if len(want) == 0 { // of got there may be more: a kill may come before an old checkpoint goes
+				t.Fatal("nothing is kept")
 			}
 			for name, text := range want {
 				if got[name] != text {
