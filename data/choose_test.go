@@ -77,3 +77,12 @@ func TestUnseen(t *testing.T) {
 		t.Errorf("without a test set: %d, %v", same.Len(), err)
 	}
 }
+
+func TestEvenly(t *testing.T) {
+	if got := Evenly(3, 10); !slices.Equal(got, []int{0, 3, 6}) {
+		t.Errorf("%v", got)
+	}
+	if got := Evenly(8, 2); !slices.Equal(got, []int{0, 1}) {
+		t.Errorf("%v", got)
+	}
+}

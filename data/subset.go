@@ -75,3 +75,12 @@ func InRange(index, n int) error {
 	}
 	return nil
 }
+
+// Evenly is n positions, or as many as there are, spread evenly over 0 to of−1.
+func Evenly(n, of int) []int {
+	index := make([]int, min(n, of))
+	for i := range index {
+		index[i] = i * of / len(index)
+	}
+	return index
+}

@@ -59,20 +59,11 @@ func (s *clipSheet) text(line string, x, y int, ink color.Color) {
 	s.Text(x, y+plot.FontSize, s.Fit(line, clipText), ink)
 }
 
-// evenly are n of count positions, as even as can be.
-func evenly(n, count int) []int {
-	var at []int
-	for i := range min(n, count) {
-		at = append(at, i*count/min(n, count))
-	}
-	return at
-}
-
 // pictures draws some pictures with the captions that are nearest to them, and some captions
 // with the pictures that are.
 func (c *clipTest) pictures(t Task, test data.Source) ([]Picture, error) {
 	caption := func(i int) string { return t.Spec.Captions.Text(c.tokens[i]) }
-	rows := evenly(clipRows, len(c.says))
+	rows := data.Evenly(clipRows, len(c.says))
 	s, err := newClipSheet(t, test, 3*clipGap+clipTile+clipText, clipGap+len(rows)*(clipTile+clipGap))
 	if err != nil {
 		return nil, err
@@ -96,7 +87,7 @@ func (c *clipTest) pictures(t Task, test data.Source) ([]Picture, error) {
 	captions := Picture{Name: "captions", Image: s.Img,
 		Caption: fmt.Sprintf("Test pictures with their own captions, grey, and the %d captions of test pictures that are nearest to each, with their cosines; green is its own.", clipTexts)}
 
-	rows = evenly(clipRows, len(c.tokens))
+	rows = data.Evenly(clipRows, len(c.tokens))
 	if s, err = newClipSheet(t, test, clipGap+clipFound*(clipTile+clipGap), len(rows)*(clipTile+clipLine+2*clipGap)+clipGap); err != nil {
 		return nil, err
 	}

@@ -92,12 +92,3 @@ func TestRetrievalOfEqualOnes(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 }
-
-func TestEvenly(t *testing.T) {
-	if got := evenly(3, 10); !slices.Equal(got, []int{0, 3, 6}) {
-		t.Errorf("%v", got)
-	}
-	if got := evenly(8, 2); !slices.Equal(got, []int{0, 1}) {
-		t.Errorf("%v", got)
-	}
-}

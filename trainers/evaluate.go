@@ -238,7 +238,7 @@ func (t *Trainer) evaluateCodes(ctx context.Context, e *Evaluation) error {
 	known := t.Train
 	if most := max(1, maxCodes/t.Task.Encoder.CodeSize(t.Task.Seen())); known.Len() > most {
 		var err error
-		if known, err = data.Subset(known, Spread(most, known.Len())); err != nil {
+		if known, err = data.Subset(known, data.Evenly(most, known.Len())); err != nil {
 			return err
 		}
 	}
@@ -295,7 +295,7 @@ func (t *Trainer) drawNeighbours(ctx context.Context, e *Evaluation, known data.
 	shape, last := t.shown(), max(0, t.Task.Pixels.Past-1)
 	size := shape[0] * shape[1] * shape[2]
 	// Spread over the test examples, which may be in the order of their classes.
-	index := Spread(neighbourQueries, test.N())
+	index := data.Evenly(neighbourQueries, test.N())
 	queries := eval.Features{D: test.D}
 	for _, i := range index {
 		queries.X = append(queries.X, test.Row(i)...)

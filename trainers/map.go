@@ -3,6 +3,7 @@ package trainers
 import (
 	"fmt"
 
+	"x2vec/data"
 	"x2vec/graph"
 	"x2vec/objectives"
 	"x2vec/trainers/eval"
@@ -20,7 +21,7 @@ func (t *Trainer) drawMap(e *Evaluation, test eval.Features) error {
 	if t.Task.Spec.Tokens() {
 		return nil // the words themselves are drawn instead
 	}
-	index := Spread(mapPoints, test.N())
+	index := data.Evenly(mapPoints, test.N())
 	m, err := inspect.NewMap(test.Pick(index), index, t.Task.Spec.Classes, inspect.ByTSNE, mapRounds)
 	if err != nil {
 		e.Skipped = append(e.Skipped, fmt.Sprintf("map of the codes: left out: %v", err))
@@ -37,22 +38,13 @@ func (t *Trainer) drawWords(e *Evaluation) error {
 	if t.Task.Spec.Words == nil {
 		return nil
 	}
-	m, err := WordMap(t.Task, t.Params, Spread(mapPoints, min(mapPoints, t.Task.Spec.Words.Len())), inspect.ByTSNE, mapRounds)
+	m, err := WordMap(t.Task, t.Params, data.Evenly(mapPoints, min(mapPoints, t.Task.Spec.Words.Len())), inspect.ByTSNE, mapRounds)
 	if err != nil {
 		e.Skipped = append(e.Skipped, fmt.Sprintf("map of the words: left out: %v", err))
 		return nil
 	}
 	e.Map = m
 	return nil
-}
-
-// Spread is n numbers, or as many as there are, spread evenly over 0 to of−1.
-func Spread(n, of int) []int {
-	index := make([]int, min(n, of))
-	for i := range index {
-		index[i] = i * of / len(index)
-	}
-	return index
 }
 
 // WordMap is a map of words, by their numbers in the vocabulary.

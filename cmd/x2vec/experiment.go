@@ -97,7 +97,7 @@ func layersOfShapes(c *cobra.Command, run string) error {
 	if err != nil {
 		return err
 	}
-	queries := trainers.Spread(shapesQueries, test.src.Len())
+	queries := data.Evenly(shapesQueries, test.src.Len())
 	var names []string
 	var found []*inspect.Neighbors
 	pixels, err := test.pixels()
@@ -144,7 +144,7 @@ func (l *look) half(split string, n int) (*look, error) {
 	}
 	other, kept := *l, *l.kept
 	other.all, other.kept = all, &kept
-	return &other, other.take(trainers.Spread(n, all.Len()))
+	return &other, other.take(data.Evenly(n, all.Len()))
 }
 
 // both are the features of training and test examples; layer "" stands for the pixels.

@@ -135,7 +135,7 @@ func (o *lookFlags) look(c *cobra.Command, run string, kept *job.Kept) (*look, e
 	if l.all, err = o.open(kept); err != nil {
 		return nil, err
 	}
-	l.index = trainers.Spread(o.n, l.all.Len())
+	l.index = data.Evenly(o.n, l.all.Len())
 	if l.src, err = data.Subset(l.all, l.index); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"x2vec/checkpoints"
+	"x2vec/data"
 	"x2vec/trainers"
 	"x2vec/trainers/eval"
 	"x2vec/trainers/inspect"
@@ -100,7 +101,7 @@ func (l *look) overTraining(layers []string) (steps []int, read func(step int, v
 	if err == nil && l.kept.Step > 0 {
 		steps = append(steps, 0)
 	}
-	for _, i := range trainers.Spread(maxFrames-1, len(kept)) {
+	for _, i := range data.Evenly(maxFrames-1, len(kept)) {
 		steps = append(steps, kept[i])
 	}
 	steps = append(steps, l.kept.Step)

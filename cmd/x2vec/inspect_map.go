@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"x2vec/data"
 	"x2vec/trainers"
 	"x2vec/trainers/eval"
 	"x2vec/trainers/inspect"
@@ -101,7 +102,7 @@ words: skipgram, cbow, masked words.`,
 			if words == nil {
 				return fmt.Errorf("%s: is a run on %s, which has no words; x2vec inspect map %s places its examples", args[0], kept.Task.Spec.Name, args[0])
 			}
-			chosen := trainers.Spread(o.n, min(o.n, words.Len()))
+			chosen := data.Evenly(o.n, min(o.n, words.Len()))
 			var tables []eval.Table
 			if len(args) > 1 {
 				v, _, err := job.Words(args[0])

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"x2vec/trainers"
+	"x2vec/data"
 	"x2vec/trainers/eval"
 	"x2vec/trainers/inspect"
 )
@@ -43,7 +43,7 @@ how many of the nearest are of the same class, over all examples looked at.`,
 			if k < 1 || k >= l.src.Len() {
 				return badRequest(fmt.Errorf("-k is %d, want 1 to %d: %d examples are looked at", k, l.src.Len()-1, l.src.Len()))
 			}
-			at := trainers.Spread(queries, l.src.Len())
+			at := data.Evenly(queries, l.src.Len())
 			if list != "" {
 				chosen, err := numbers("--queries", list, l.all.Len())
 				if err != nil {

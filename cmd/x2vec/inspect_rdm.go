@@ -12,7 +12,6 @@ import (
 
 	"x2vec/data"
 	"x2vec/data/table"
-	"x2vec/trainers"
 	"x2vec/trainers/eval"
 	"x2vec/trainers/inspect"
 )
@@ -202,7 +201,7 @@ func (l *look) byClass(n int) error {
 		x = data.Example{Tokens: make([]int32, l.all.Spec().Size()), Factors: x.Factors}
 	}
 	full := 0
-	for _, i := range trainers.Spread(l.all.Len(), l.all.Len()) {
+	for _, i := range data.Evenly(l.all.Len(), l.all.Len()) {
 		if l.ctx.Err() != nil {
 			return errors.Join(l.ctx.Err())
 		}

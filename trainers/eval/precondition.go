@@ -34,7 +34,7 @@ func curvatureOf(x Features) *curvature {
 		return nil
 	}
 	if enough := max(8192, 4*d); x.N() > enough {
-		x = Features{X: x.Pick(evenly(enough, x.N())).X, D: d}
+		x = Features{X: x.Pick(data.Evenly(enough, x.N())).X, D: d}
 	}
 	c := &curvature{d, mem.Floats(d * d)}
 	blas.Gemm(true, false, d, d, x.N(), x.X, d, x.X, d, c.m, d, false)

@@ -5,6 +5,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"x2vec/data"
 	"x2vec/graph/ops/mem"
 	"x2vec/graph/ops/par"
 	"x2vec/objectives"
@@ -58,7 +59,7 @@ type products struct {
 func (f Features) products() (products, Spread) {
 	s := Spread{Of: f.N()}
 	if f.D > maxSpread && s.Of > maxSpread {
-		f, s.Of = f.Pick(evenly(maxSpread, s.Of)), maxSpread
+		f, s.Of = f.Pick(data.Evenly(maxSpread, s.Of)), maxSpread
 	}
 	mean, std := f.moments()
 	for _, v := range std {
@@ -121,15 +122,6 @@ func (p products) whole() *mat.SymDense {
 		}
 	}
 	return c
-}
-
-// evenly is n numbers spread evenly over 0 to of−1.
-func evenly(n, of int) []int {
-	index := make([]int, n)
-	for i := range index {
-		index[i] = i * of / n
-	}
-	return index
 }
 
 // scaled is the codes less mean, in units of unit: centred before products are taken of
