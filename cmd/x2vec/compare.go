@@ -82,32 +82,30 @@ half width of its 95 % interval. Of a single run ± is that over the draws of th
 // cannot be read is left out.
 func judgements(files fs.FS, s runs.Summary) []runs.Figure {
 	type found struct {
-		file    string
+		when    time.Time
 		figures []runs.Figure
 	}
 	var all []found
+	add := func(file string, figures []runs.Figure) {
+		if info, err := fs.Stat(files, file); err == nil { // else it is gone since
+			all = append(all, found{info.ModTime(), figures})
+		}
+	}
 	probes, _ := runs.Transfers(files)
 	for i := range probes {
-		all = append(all, found{probes[i].File, probedFigures(&probes[i], s)})
+		add(probes[i].File, probedFigures(&probes[i], s))
 	}
 	curves, _ := runs.Curves(files)
 	for i := range curves {
-		all = append(all, found{curves[i].File, curveFigures(&curves[i], s)})
+		add(curves[i].File, curveFigures(&curves[i], s))
 	}
 	names, _ := fs.Glob(files, path.Join(runs.TransferDir, "zeroshot-*.json")) // the pattern is sound
 	for _, name := range names {
 		if text, err := runs.ReadFile(files, name, maxProbe); err == nil {
-			all = append(all, found{name, zeroShotFigures(text, s)})
+			add(name, zeroShotFigures(text, s))
 		}
 	}
-	when := func(f found) time.Time {
-		info, err := fs.Stat(files, f.file)
-		if err != nil {
-			return time.Time{} // gone since
-		}
-		return info.ModTime()
-	}
-	slices.SortStableFunc(all, func(a, b found) int { return when(a).Compare(when(b)) })
+	slices.SortStableFunc(all, func(a, b found) int { return a.when.Compare(b.when) })
 	var list []runs.Figure
 	for _, f := range all {
 		for _, g := range f.figures {

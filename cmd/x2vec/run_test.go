@@ -86,8 +86,8 @@ func writeJob(t *testing.T, text string) string {
 	return path
 }
 
-// final gives the arrays of a run's newest checkpoint as bytes, and its step.
-func final(t *testing.T, folder string) map[string][]byte {
+// newest is a run's newest checkpoint.
+func newest(t *testing.T, folder string) checkpoints.Info {
 	t.Helper()
 	store, err := checkpoints.Open(filepath.Join(folder, "checkpoints"))
 	if err != nil {
@@ -97,9 +97,16 @@ func final(t *testing.T, folder string) map[string][]byte {
 	if err != nil || len(list) == 0 {
 		t.Fatalf("%s: %d checkpoints, %v", folder, len(list), err)
 	}
-	newest := list[len(list)-1]
+	return list[len(list)-1]
+}
+
+// final gives the arrays of a run's newest checkpoint as bytes, and its step.
+func final(t *testing.T, folder string) map[string][]byte {
+	t.Helper()
+	newest := newest(t, folder)
 	files := map[string][]byte{"step": fmt.Append(nil, newest.Step)}
 	for _, name := range []string{checkpoints.WeightsFile, checkpoints.OptimizerFile, checkpoints.ExtraFile} {
+		var err error
 		files[name], err = os.ReadFile(filepath.Join(newest.Folder, name))
 		if err != nil && !errors.Is(err, os.ErrNotExist) { // a method without an optimizer has none
 			t.Fatal(err)
