@@ -45,10 +45,8 @@ func benchSets(name string, steps int) []string {
 	switch name {
 	case "vqvae": // the recipe is the published run, in smaller batches
 		return append(sets, "train.batch=128", "optimizer.lr=0.001")
-	case "mlm": // the rate rises in the first twentieth of the steps; all examples are whole
-		return append(sets, fmt.Sprintf("schedule.warmup=%d", max(1, steps/20)), "objective.short=0")
-	case "mae": // in the first tenth: the recipe's epochs are more than the steps
-		return append(sets, fmt.Sprintf("schedule.warmup=%d", max(1, steps/10)))
+	case "mlm": // all examples are whole
+		return append(sets, "objective.short=0")
 	}
 	return sets
 }

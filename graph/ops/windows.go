@@ -41,7 +41,7 @@ type Windows struct {
 	rows         [2][]int  // by table
 	x, z         []float32 // word vectors (words, D), and rows of out (rows, D)
 	dx           []float32 // gradients by x, where they are not those of rows of in
-	h, dh, share []float32 // with CBOW: means (centers, D), their gradient, and the share (size, width) of each word in them
+	h, dh, share []float32 // with CBOW: means (centers, D), their gradient, the share (size, width) of each word
 	g, soft      []float32 // of each block (size, rows): gradients by the scores; room for the pairing
 	loss         []float64 // by block
 	scale        float32   // of the loss: 1, or 1/pairs

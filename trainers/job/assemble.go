@@ -102,14 +102,19 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 	if fits {
 		perEpoch = 1 // each step is a pass over the data
 	}
-	steps := func(d Duration) int { return d.Steps(perEpoch, f.Train.Batch*f.Optimizer.Accumulate) }
+	total := f.Train.Duration.Steps(perEpoch, f.Train.Batch*f.Optimizer.Accumulate, 0)
+	steps := func(d Duration) int { return d.Steps(perEpoch, f.Train.Batch*f.Optimizer.Accumulate, total) }
 	s := f.Schedule
-	s.Schedule.Base, s.Schedule.Total = f.Optimizer.LR, steps(f.Train.Duration)
+	s.Schedule.Base, s.Schedule.Total = f.Optimizer.LR, total
 	s.Schedule.Warmup, s.Schedule.StepSize = steps(s.Warmup), steps(s.StepSize)
 	for _, m := range s.Milestones {
 		s.Schedule.Milestones = append(s.Schedule.Milestones, steps(m))
 	}
-	if !fits {
+	switch {
+	case fits:
+	case s.Warmup.Unit != Percent && s.Schedule.Warmup >= total:
+		f.src.fault("schedule.warmup", `is %d steps, want fewer than the run's %d; "10%%" is its tenth, however long it is`, s.Schedule.Warmup, total)
+	default:
 		f.src.component("schedule", s.Schedule.Validate())
 	}
 	finetune := f.finetune(from, steps)

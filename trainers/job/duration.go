@@ -15,12 +15,13 @@ const (
 	Steps Unit = iota
 	Epochs
 	Samples
+	Percent
 )
 
-var unitNames = []string{"steps", "epochs", "samples"}
+var unitNames = []string{"steps", "epochs", "samples", "%"}
 
 // A Duration is a length of training: a number of steps, of passes over the
-// data, or of examples.
+// data, of examples, or a share of the whole run.
 type Duration struct {
 	N    float64
 	Unit Unit
@@ -29,13 +30,16 @@ type Duration struct {
 // maxDuration bounds a Duration, so that no count of steps overflows.
 const maxDuration = 1e15
 
-const durationForms = `a number of steps (500), "20 epochs", "200k samples" or "1000 steps"`
+const (
+	wholeForms    = `a number of steps (500), "20 epochs", "200k samples" or "1000 steps"` // of a whole run
+	durationForms = `a number of steps (500), "20 epochs", "200k samples", "1000 steps" or "10%" of the run`
+)
 
-// ParseDuration reads "500", "1000 steps", "0.5 epochs", "200k samples". The
+// ParseDuration reads "500", "1000 steps", "0.5 epochs", "200k samples", "10%". The
 // number may end in k (thousands) or M (millions).
 func ParseDuration(s string) (Duration, error) {
 	bad := fmt.Errorf("is %q, want %s", s, durationForms)
-	words := strings.Fields(s)
+	words := strings.Fields(strings.Replace(s, "%", " %", 1))
 	if len(words) == 0 || len(words) > 2 {
 		return Duration{}, bad
 	}
@@ -69,7 +73,10 @@ func (d Duration) check() error {
 	if !(d.N >= 0 && d.N <= maxDuration) {
 		return fmt.Errorf("is %q, want a number from 0 to %g", d, maxDuration)
 	}
-	if d.Unit != Epochs && d.N != math.Trunc(d.N) {
+	if d.Unit == Percent && d.N > 100 {
+		return fmt.Errorf("is %q, want at most 100%%", d)
+	}
+	if (d.Unit == Steps || d.Unit == Samples) && d.N != math.Trunc(d.N) {
 		return fmt.Errorf("is %q, want a whole number of %s", d, unitNames[d.Unit])
 	}
 	return nil
@@ -77,6 +84,9 @@ func (d Duration) check() error {
 
 func (d Duration) String() string {
 	n := strconv.FormatFloat(d.N, 'f', -1, 64)
+	if d.Unit == Percent {
+		return n + unitNames[Percent]
+	}
 	if d.N == 1 {
 		return n + " " + strings.TrimSuffix(unitNames[d.Unit], "s")
 	}
@@ -84,19 +94,25 @@ func (d Duration) String() string {
 }
 
 // Steps is the duration in optimizer steps of batch examples each, of which one
-// pass over the data has perEpoch. What is not zero is at least one step.
-func (d Duration) Steps(perEpoch float64, batch int) int {
-	n := d.N
+// pass over the data has perEpoch and the run total. What is not zero is at least one
+// step, and less than 100% is less than the run.
+func (d Duration) Steps(perEpoch float64, batch, total int) int {
+	n, most := d.N, math.MaxInt
 	switch d.Unit {
 	case Epochs:
 		n *= perEpoch
 	case Samples:
 		n /= float64(batch)
+	case Percent:
+		n *= float64(total) / 100
+		if d.N < 100 {
+			most = total - 1
+		}
 	}
 	if n <= 0 {
 		return 0
 	}
-	return max(1, int(math.Round(n)))
+	return min(max(1, int(math.Round(n))), most)
 }
 
 func (d *Duration) fromTOML(v any) error {

@@ -405,8 +405,8 @@ func (f *File) check(s *source) {
 			s.fault("train.mode", "is hogwild, but %s", fault)
 		}
 	}
-	if f.Train.Duration.N == 0 {
-		s.fault("train.duration", "is 0, want %s", durationForms)
+	if d := f.Train.Duration; d.N == 0 || d.Unit == Percent {
+		s.fault("train.duration", "is %s, want %s", d.toTOML(), wholeForms)
 	}
 	if !(f.Train.MinDelta >= 0) {
 		s.fault("train.min_delta", "is %g, want at least 0", f.Train.MinDelta)

@@ -76,7 +76,7 @@ keep = 2.5
 			"job.toml:9: objective.loss: is 2.5, want a text in quotes",
 			"job.toml:11: optimizer.betas: is the list [0.9], want a list of 2 numbers",
 			"job.toml:12: optimizer.decay_gains: is 1, want true or false",
-			"job.toml:14: eval.every: is 2.5, want a number of steps (500), \"20 epochs\", \"200k samples\" or \"1000 steps\"",
+			"job.toml:14: eval.every: is 2.5, want " + durationForms,
 			"job.toml:16: checkpoint.keep: is 2.5, want a whole number",
 		}},
 		{"bad ranges", `[data]
@@ -142,9 +142,14 @@ early_stop = 3
 			"--set train=1: train is a table; set one of its keys",
 		}},
 		{"durations", "[train]\nduration = \"3 days\"\n[eval]\nevery = \"1.5 steps\"\n[log]\nevery = -1", nil, []string{
-			`job.toml:2: train.duration: is "3 days", want a number of steps (500), "20 epochs", "200k samples" or "1000 steps"`,
+			`job.toml:2: train.duration: is "3 days", want a number of steps (500), "20 epochs", "200k samples", "1000 steps" or "10%" of the run`,
 			`job.toml:4: eval.every: is "1.5 steps", want a whole number of steps`,
 			`job.toml:6: log.every: is "-1 steps", want a number from 0 to 1e+15`,
+		}},
+		{"shares of the run", "[schedule]\nwarmup = \"101%\"\n[train]\nduration = \"50 %\"\n[eval]\nevery = \"% 5\"", nil, []string{
+			`job.toml:2: schedule.warmup: is "101%", want at most 100%`,
+			`job.toml:4: train.duration: is "50%", want a number of steps (500), "20 epochs", "200k samples" or "1000 steps"`,
+			`job.toml:6: eval.every: is "% 5", want a number of steps (500), "20 epochs", "200k samples", "1000 steps" or "10%" of the run`,
 		}},
 		{"too long", strings.Repeat("#", maxFile+1), nil, []string{
 			fmt.Sprintf("job.toml: is %d bytes long, a run file has at most %d", maxFile+1, maxFile),
@@ -189,7 +194,7 @@ type = "adamw"
 lr = 3e-4
 [schedule]
 type = "multistep"
-milestones = ["1 epoch", 500, "200k samples"]
+milestones = ["1 epoch", 500, "200k samples", "75 %"]
 [train]
 duration = "0.5 epochs"
 `
@@ -206,7 +211,7 @@ duration = "0.5 epochs"
 		t.Errorf("got %v, want %v", again.literals(), f.literals())
 	}
 	for _, want := range []string{"seed = 7\n", `path = "a \"b\"\\c"`, `activation = "tanh"`, "batch = 32\n", "lr = 0.0003\n",
-		"dropout = 0.1\n", "hidden = []\n", `milestones = ["1 epoch", 500, "200000 samples"]`, `duration = "0.5 epochs"`, `version = "v"`} {
+		"dropout = 0.1\n", "hidden = []\n", `milestones = ["1 epoch", 500, "200000 samples", "75%"]`, `duration = "0.5 epochs"`, `version = "v"`} {
 		if !strings.Contains(printed, want) {
 			t.Errorf("%q is missing in\n%s", want, printed)
 		}
@@ -219,17 +224,18 @@ duration = "0.5 epochs"
 func TestDurations(t *testing.T) {
 	for _, tc := range []struct {
 		text  string
-		steps int // of 25 examples; an epoch has 40
+		steps int // of 25 examples; an epoch has 40, the run 702
 	}{
 		{"500", 500}, {"1 step", 1}, {"2k steps", 2000}, {"20 epochs", 800}, {"1 epoch", 40}, {"0.5 epochs", 20},
 		{"0.001 epochs", 1}, {"1000 samples", 40}, {"1k samples", 40}, {"0", 0}, {"0 epochs", 0}, {"1M samples", 40000},
+		{"10%", 70}, {"0.1 %", 1}, {"0.01%", 1}, {"99.99%", 701}, {"100 %", 702}, {"0%", 0},
 	} {
 		d, err := ParseDuration(tc.text)
-		if got := d.Steps(40, 25); err != nil || got != tc.steps {
+		if got := d.Steps(40, 25, 702); err != nil || got != tc.steps {
 			t.Errorf("%q: got %d steps, %v; want %d", tc.text, got, err, tc.steps)
 		}
 	}
-	for _, bad := range []string{"", "x", "1 2 3", "5 days", "NaN", "-1", "1e99", "inf epochs", "1.5", "k"} {
+	for _, bad := range []string{"", "x", "1 2 3", "5 days", "NaN", "-1", "1e99", "inf epochs", "1.5", "k", "101%", "%", "5%%", "1 epoch %", "-1%"} {
 		if d, err := ParseDuration(bad); err == nil {
 			t.Errorf("%q: got %v, want an error", bad, d)
 		}
