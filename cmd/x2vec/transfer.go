@@ -36,7 +36,7 @@ type transferFlags struct {
 	o                trainers.Transfer
 }
 
-// defaultMethods are the curves of the lecture: with the encoder and without it.
+// defaultMethods are drawn where none are asked for: with the encoder and without it.
 var defaultMethods = []string{trainers.ByFinetune, trainers.ByLinear, trainers.ByKNN, trainers.ByScratch}
 
 func transferCommand() *cobra.Command {
