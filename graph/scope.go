@@ -105,6 +105,12 @@ func (s *Scope) Buffer(name string, init Init, shape ...int) *G.Node {
 	return s.array(name, init, true, shape)
 }
 
+// Frozen reports whether the array of that name here is there and is frozen.
+func (s *Scope) Frozen(name string) bool {
+	p := s.b.params.Get(s.join(name))
+	return p != nil && p.Frozen
+}
+
 // BufferData is the memory of a buffer, for a kernel that updates it.
 func (s *Scope) BufferData(name string) []float32 {
 	p := s.b.params.Get(s.join(name))

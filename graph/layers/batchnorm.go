@@ -17,25 +17,17 @@ const (
 
 // BatchNorm normalises each channel of x, (B, C) or (B, H, W, C), by the batch's
 // mean and variance in training, and by the running ones in evaluation (Ioffe and
-// Szegedy 2015, arXiv:1502.03167). The parameters are name/weight from one and
+// Szegedy 2015, arXiv:1502.03167). Where its parameters are frozen it goes by the
+// running ones in training too, and leaves them as they are. The parameters are name/weight from one and
 // name/bias from zero; name/running_mean from zero and name/running_var from one
 // are kept with them, all (C).
 func BatchNorm(s *graph.Scope, name string, x *G.Node) *G.Node {
-	return batchNorm(s, name, x, !s.Training())
-}
-
-// FrozenBatchNorm is BatchNorm by the running statistics in training too, which
-// then stay as they are: for finetuning with small batches.
-func FrozenBatchNorm(s *graph.Scope, name string, x *G.Node) *G.Node {
-	return batchNorm(s, name, x, true)
-}
-
-func batchNorm(s *graph.Scope, name string, x *G.Node, fixed bool) *G.Node {
 	s = s.In(name)
 	c := last(s, x)
 	args := []*G.Node{x, s.Param("weight", graph.Constant(1), c), s.Param("bias", graph.Constant(0), c)}
 	mean := s.Buffer("running_mean", graph.Constant(0), c)
 	variance := s.Buffer("running_var", graph.Constant(1), c)
+	fixed := !s.Training() || s.Frozen("running_mean")
 	k := &ops.BatchNorm{Eps: BatchNormEps, Momentum: BatchNormMomentum, Fixed: fixed}
 	if fixed {
 		args = append(args, mean, variance)

@@ -9,6 +9,7 @@ import (
 	"x2vec/graph"
 	"x2vec/graph/golden"
 	"x2vec/graph/ops"
+	"x2vec/graph/ops/opstest"
 )
 
 // convWeights are the case's names of layer "l".
@@ -103,17 +104,26 @@ func TestGoldenBatchNorm(t *testing.T) {
 		if h.Eps != BatchNormEps || h.Momentum != BatchNormMomentum {
 			t.Skipf("eps %v and momentum %v are no settings of the layer", h.Eps, h.Momentum)
 		}
-		var mean, variance []float32
-		check(t, c, func(s *graph.Scope, x *G.Node) *G.Node {
-			norm := FrozenBatchNorm
-			if h.Train {
-				norm = BatchNorm
+		ps := graph.NewParams(0)
+		if !h.Train { // what is frozen goes by the running statistics in training, too
+			p, err := graph.Compile(ps, graph.Eval, func(s *graph.Scope) *G.Node {
+				return s.Apply(opstest.Dot{}, BatchNorm(s, "l", s.Input("x", 1, h.Channels)), s.Input("gy", 1, h.Channels))
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
+			if err := p.Close(); err != nil {
+				t.Fatal(err)
+			}
+			ps.Get("l/running_mean").Frozen, ps.Get("l/running_var").Frozen = true, true
+		}
+		var mean, variance []float32
+		checkOn(t, ps, c, func(s *graph.Scope, x *G.Node) *G.Node {
 			pictures := x.Dims() == 4
 			if pictures {
 				x = Images(s, x).N
 			}
-			y := norm(s, "l", x)
+			y := BatchNorm(s, "l", x)
 			mean, variance = s.In("l").BufferData("running_mean"), s.In("l").BufferData("running_var")
 			copy(mean, c.Floats("s.running_mean"))
 			copy(variance, c.Floats("s.running_var"))

@@ -22,7 +22,12 @@ func given(c *golden.Case, tensor string) graph.Init {
 // "l" by the case's names.
 func check(t *testing.T, c *golden.Case, build func(s *graph.Scope, x *G.Node) *G.Node, weights map[string]string) {
 	t.Helper()
-	ps := graph.NewParams(0)
+	checkOn(t, graph.NewParams(0), c, build, weights)
+}
+
+// checkOn is check with parameters that may be there already.
+func checkOn(t *testing.T, ps *graph.Params, c *golden.Case, build func(s *graph.Scope, x *G.Node) *G.Node, weights map[string]string) {
+	t.Helper()
 	p, err := graph.Compile(ps, graph.Train, func(s *graph.Scope) *G.Node {
 		x := s.Param("x", given(c, "in.x"), c.Shape("in.x")...)
 		y := s.Tap("y", build(s, x))

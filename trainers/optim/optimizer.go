@@ -52,6 +52,7 @@ type kept struct {
 	path   string
 	shape  []int
 	size   int
+	late   int64 // steps before its first gradient: those in which it was frozen
 	arrays [2][]float32
 }
 
@@ -98,8 +99,14 @@ func (e *engine) Step(params []Param, lr, scale float32) {
 	}
 	e.taken++
 	for i := range e.params {
-		p := &e.params[i]
-		u := update{t: int(e.taken), lr: p.rate(lr), scale: float64(scale), adapt: p.Decay}
+		p, k := &e.params[i], &e.kept[i]
+		if p.G == nil && p.Rows == nil {
+			if k.late == e.taken-1 {
+				k.late = e.taken
+			}
+			continue
+		}
+		u := update{t: int(e.taken - k.late), lr: p.rate(lr), scale: float64(scale), adapt: p.Decay}
 		if p.Decay {
 			u.decay = e.o.WeightDecay
 		}
@@ -137,8 +144,24 @@ func part(x []float32, lo, hi int) []float32 {
 }
 
 // State implements Optimizer: TYPE/step, (), and for each array of the rule and
-// each parameter TYPE/ARRAY/PATH, of the parameter's shape.
+// each parameter TYPE/ARRAY/PATH, of the parameter's shape; where parameters were
+// frozen at first, also TYPE/late, (parameters), for how many steps.
 func (e *engine) State() []checkpoints.Array {
+	state := e.state()
+	late, any := make([]int64, len(e.kept)), false
+	for i, k := range e.kept {
+		late[i], any = k.late, any || k.late > 0
+	}
+	if any {
+		state = append(state, checkpoints.Array{Name: e.late(), Shape: []int{len(late)}, I64: late})
+	}
+	return state
+}
+
+func (e *engine) late() string { return e.o.Type + "/late" }
+
+// state is State without what only some have.
+func (e *engine) state() []checkpoints.Array {
 	state := []checkpoints.Array{{Name: e.o.Type + "/step", I64: []int64{e.taken}}}
 	for j, name := range e.names {
 		for i := range e.kept {
@@ -151,7 +174,14 @@ func (e *engine) State() []checkpoints.Array {
 
 // Load implements Optimizer.
 func (e *engine) Load(state []checkpoints.Array) error {
-	want := e.State()
+	want, late := e.state(), make([]int64, len(e.kept))
+	if at := slices.IndexFunc(state, func(a checkpoints.Array) bool { return a.Name == e.late() }); at >= 0 {
+		if given := state[at].I64; len(given) != len(late) || slices.Min(given) < 0 {
+			return fmt.Errorf("optimizer state: %s: want %d numbers of at least 0", e.late(), len(late))
+		}
+		copy(late, state[at].I64)
+		state = slices.Delete(slices.Clone(state), at, at+1)
+	}
 	given, err := matched(want, state)
 	if err != nil {
 		if other := typeOf(state); other != "" && other != e.o.Type {
@@ -165,6 +195,9 @@ func (e *engine) Load(state []checkpoints.Array) error {
 	}
 	for i := 1; i < len(want); i++ {
 		copy(want[i].F32, given[i].F32)
+	}
+	for i := range e.kept {
+		e.kept[i].late = min(late[i], taken)
 	}
 	e.taken = taken
 	return nil

@@ -371,6 +371,41 @@ func TestNoGradientNoStep(t *testing.T) {
 	})
 }
 
+// What is frozen at first takes its first steps as if the run began there, resumed or
+// not: bias corrections and decays count the steps of each parameter, as torch's do.
+func TestFrozenAtFirst(t *testing.T) {
+	eachVariant(t, func(t *testing.T, o Options) {
+		const frozen = 7
+		draw := func(params []Param, step int) { drawGradients(rand.New(rand.NewPCG(14, uint64(step))), params) }
+		params := model(rand.New(rand.NewPCG(12, 13)), []int{2, 3}, []int{4})
+		alone := clone(params[1:])
+		opt, fresh := create(t, o, params), create(t, o, alone)
+		for step := range 2 * frozen {
+			draw(params, step)
+			if step < frozen {
+				params[1].G = nil
+			} else {
+				alone[0].G = params[1].G
+				fresh.Step(alone, 0.05, 1)
+			}
+			opt.Step(params, 0.05, 1)
+			if step == 3 || step == frozen+2 {
+				state := opt.State()
+				opt = create(t, o, params)
+				if err := opt.Load(state); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		sameBits(t, "unfrozen", params[1:], alone)
+		state := opt.State()
+		state[len(state)-1].I64 = []int64{1, -1}
+		if err := opt.Load(state); err == nil || !strings.Contains(err.Error(), "/late: want 2 numbers of at least 0") {
+			t.Errorf("a count below zero: %v", err)
+		}
+	})
+}
+
 func TestNewRefusesParameters(t *testing.T) {
 	o, _ := Default("sgd")
 	w := make([]float32, 6)
