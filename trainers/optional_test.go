@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	G "gorgonia.org/gorgonia"
@@ -192,6 +194,61 @@ func TestVQVAEIsRepeatable(t *testing.T) {
 		if n := straight.Params.Get("codebook/batches").Data[0]; n != 24 {
 			t.Errorf("%s: the codebook has seen %v batches, want 24", name, n)
 		}
+	}
+}
+
+// hesitant is a source that waits before one of its reads, counted from 1, and in the
+// middle of the wait does something.
+type hesitant struct {
+	data.Source
+	reads  atomic.Int64
+	before int64
+	do     func()
+}
+
+func (h *hesitant) Read(i int, into *data.Example) error {
+	if h.reads.Add(1) == h.before {
+		time.Sleep(50 * time.Millisecond)
+		h.do()
+		time.Sleep(50 * time.Millisecond)
+	}
+	return h.Source.Read(i, into)
+}
+
+// A step that has begun is ended before a run stops: what moves with every batch, as a
+// codebook does, would else have moved for the part of a step.
+func TestStoppedWithinAStep(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	change := func(c *trainers.Config) {
+		c.Objective = &objectives.VQVAE{Codebook: "ema", Codes: 9, Beta: 0.25, Decay: 0.9, Epsilon: 1e-5, Spread: 0.1}
+		c.Steps, c.Optimizer.Accumulate, c.Workers, c.Prefetch = 8, 2, 1, 1
+		c.Task.Encoder = &nets.Residual{Hidden: 8, Halvings: 1, Blocks: 1, BlockHidden: 4, Dim: 5, Activation: "relu"}
+	}
+	straight := tiny(t, change)
+	if err := straight.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	first := tiny(t, func(c *trainers.Config) { // all are read once; then the second batch of the fourth step does not come
+		change(c)
+		c.Train = &hesitant{Source: c.Train, before: int64(c.Train.Len() + 7*c.Task.Batch + 1), do: cancel}
+	})
+	if err := first.Run(ctx); !errors.Is(err, context.Canceled) || first.Step != 4 {
+		t.Fatalf("stopped at step %d: %v", first.Step, err)
+	}
+	snap, err := first.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := tiny(t, change)
+	if err := second.Restore(snap); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(weights(second), weights(straight)) {
+		t.Error("stopped within a step and resumed, other weights")
 	}
 }
 

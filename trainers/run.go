@@ -147,7 +147,13 @@ func (r *Run) Do(ctx context.Context) (err error) {
 		return err
 	}
 	r.watch(func(w Watcher) error { return w.Begin(r) })
-	defer func() { r.watch(func(w Watcher) error { return w.End(r, err) }) }()
+	defer func() {
+		for _, w := range r.Watchers {
+			if e := w.End(r, err); e != nil {
+				r.Log.Warnf("watching: %v", e)
+			}
+		}
+	}()
 	if err := r.train(ctx); err != nil {
 		return r.stopped(ctx, err)
 	}
@@ -163,8 +169,15 @@ func (r *Run) train(ctx context.Context) error {
 	}
 	evaluator, saver := evaluateHook{r}, saveHook{r}
 	if r.Step > 0 { // an evaluation that was due when the run was stopped
+		before := r.evaluated
 		if err := evaluator.After(ctx, r.Trainer); err != nil {
 			return err
+		}
+		if r.evaluated != before {
+			r.saved = -1 // the checkpoint is to know what was found, and may be the best
+			if err := r.save(); err != nil {
+				return err
+			}
 		}
 	}
 	if !r.Done() {
@@ -224,7 +237,7 @@ func (r *Run) stopped(ctx context.Context, err error) error {
 		return errors.Join(err, r.event("stop", map[string]any{"reason": diverged.Error(), "index": diverged.Index}), r.report())
 	}
 	var saved error
-	if r.unsaved == nil { // a full disk is told once
+	if r.unsaved == nil && !r.torn { // a full disk is told once
 		saved = r.save()
 	}
 	if ctx.Err() != nil && (errors.Is(err, context.Cause(ctx)) || errors.Is(err, ctx.Err())) && saved == nil {
@@ -249,18 +262,7 @@ func (r *Run) save() error {
 		return nil
 	}
 	began := time.Now()
-	snap, err := r.Snapshot()
-	if err != nil {
-		return err
-	}
-	if err := snap.State.Put(completeName, r.full); err != nil {
-		return err
-	}
-	if err := r.metrics.Sync(); err != nil {
-		return err
-	}
-	if err := r.store.Save(snap); err != nil {
-		r.unsaved = fmt.Errorf("%s: %w", r.Folder, err)
+	if r.unsaved = r.write(); r.unsaved != nil {
 		return r.unsaved
 	}
 	r.saved = r.Step
@@ -272,4 +274,22 @@ func (r *Run) save() error {
 	r.paused += time.Since(began)
 	r.Log.Debugf("checkpoint of step %d saved in %v; removed %v", r.Step, time.Since(began).Round(time.Millisecond), removed)
 	return r.event("checkpoint", map[string]any{"seconds": time.Since(began).Seconds(), "steps": r.Steps})
+}
+
+// write puts a checkpoint into the folder.
+func (r *Run) write() error {
+	snap, err := r.Snapshot()
+	if err != nil {
+		return err
+	}
+	if err := snap.State.Put(completeName, r.full); err != nil {
+		return err
+	}
+	if err := r.metrics.Sync(); err != nil {
+		return err
+	}
+	if err := r.store.Save(snap); err != nil {
+		return fmt.Errorf("%s: %w", r.Folder, err)
+	}
+	return nil
 }

@@ -80,6 +80,7 @@ type Trainer struct {
 	optimizer optim.Optimizer
 	average   *optim.EMA // nil where none is asked for
 
+	torn      bool // a step was begun and not ended: what is here is the state of no step
 	stopping  *checkpoints.Stopping
 	evaluated int     // step of the last evaluation, -1 before it
 	testLoss  float64 // that it found
@@ -304,11 +305,14 @@ func (t *Trainer) update(ctx context.Context, loader *data.Loader[*graph.Feed]) 
 	after, _ := t.Objective.(objectives.AfterStep)
 	p := t.current()
 	var sum []optim.Param
-	for full := false; !full; {
+	// Running statistics and codebooks move with every batch, so that a step which has
+	// begun is not left in the middle.
+	for full := false; !full; ctx = context.WithoutCancel(ctx) {
 		batch, err := loader.Next(ctx)
 		if err != nil {
 			return err // says the step itself
 		}
+		t.torn = true
 		if err := p.Run(batch.Value, batch.Batch.Step); err != nil {
 			return fmt.Errorf("step %d: %w", t.Step, err)
 		}
@@ -341,6 +345,7 @@ func (t *Trainer) update(ctx context.Context, loader *data.Loader[*graph.Feed]) 
 	if t.average != nil {
 		t.average.Update(t.weights)
 	}
+	t.torn = false
 	return nil
 }
 
