@@ -2,6 +2,7 @@ package trainers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -96,7 +97,7 @@ func (t *Trainer) due() int {
 }
 
 // round makes the steps until something is due, or fewer where it fails or ctx is
-// done; they are those from t.Step on, without a gap.
+// done; they are those from t.Step on, without a gap, and before one that failed.
 func (t *Trainer) round(ctx context.Context, loader *data.Loader[*graph.Feed], workers []*worker) ([]StepInfo, error) {
 	// Each worker is a thread; loops within its operations would only get in the way.
 	threads := par.Threads()
@@ -105,7 +106,7 @@ func (t *Trainer) round(ctx context.Context, loader *data.Loader[*graph.Feed], w
 
 	infos := make([]StepInfo, t.due()-t.Step)
 	var mu sync.Mutex // of loader and all below
-	taken := 0
+	taken, whole := 0, len(infos)
 	var failed error
 	take := func() (*data.Ready[*graph.Feed], int) {
 		mu.Lock()
@@ -134,6 +135,7 @@ func (t *Trainer) round(ctx context.Context, loader *data.Loader[*graph.Feed], w
 				batch.Release()
 				if err != nil {
 					mu.Lock()
+					whole = min(whole, at)
 					if failed == nil {
 						failed = err
 					}
@@ -143,10 +145,10 @@ func (t *Trainer) round(ctx context.Context, loader *data.Loader[*graph.Feed], w
 		})
 	}
 	all.Wait()
-	if failed != nil && ctx.Err() == nil {
-		return nil, failed
+	if ctx.Err() != nil && (errors.Is(failed, context.Cause(ctx)) || errors.Is(failed, ctx.Err())) {
+		failed = nil // the caller says it
 	}
-	return infos[:taken], nil // what loader.Next says of ctx is said by the caller
+	return infos[:min(taken, whole)], failed
 }
 
 // step makes one of a worker's steps.

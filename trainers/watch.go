@@ -20,16 +20,18 @@ type Watcher interface {
 	Evaluated(r *Run, e *Evaluation) error
 	// Saved is called after every checkpoint.
 	Saved(r *Run) error
-	// End is called last, with what ended the run; nil where it is complete.
+	// End is called last, with what ended the run, or the watching; nil where the run is
+	// complete.
 	End(r *Run, err error) error
 }
 
-// watch tells all watchers something, and drops those that cannot go on.
+// watch tells all watchers something, and ends those that cannot go on.
 func (r *Run) watch(tell func(w Watcher) error) {
 	r.Watchers = slices.DeleteFunc(r.Watchers, func(w Watcher) bool {
 		err := tell(w)
 		if err != nil {
 			r.Log.Warnf("watching ends, and training goes on: %v", err)
+			_ = w.End(r, err) // it closes what it has open; why it ends is told
 		}
 		return err != nil
 	})

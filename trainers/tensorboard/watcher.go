@@ -187,7 +187,12 @@ func (t *Watcher) picture(now time.Time, step int, p objectives.Picture) error {
 func (t *Watcher) Saved(*trainers.Run) error { return nil }
 
 // End implements trainers.Watcher.
-func (t *Watcher) End(*trainers.Run, error) error { return t.w.close() }
+func (t *Watcher) End(*trainers.Run, error) error {
+	if t.w == nil { // it could not begin
+		return nil
+	}
+	return t.w.close()
+}
 
 // project writes codes with what is known of each for TensorBoard's projector.
 func project(folder string, m *inspect.Map) error {
