@@ -18,7 +18,7 @@ func AveragePrecision(z, y []float64) float64 {
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(z[b], z[a]) })
 	var ones, sum float64
 	for at := 0; at < len(order); {
-		end := at // of those answered alike
+		end := at + 1 // of those answered alike; NaN is like nothing
 		for ; end < len(order) && z[order[end]] == z[order[at]]; end++ {
 		}
 		var here float64

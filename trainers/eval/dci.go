@@ -18,9 +18,6 @@ type DCI struct {
 	// Informativeness: the factors are in the codes at all: the mean R² of the
 	// predictions on other examples, 0 at least each.
 	Informativeness float64 `json:"informativeness"`
-	// Importance is by how much a value decides about a factor, (D, K): the size of its
-	// weight in units of deviations, over the values of a factor that has several.
-	Importance [][]float64 `json:"-"`
 }
 
 // lassoStrength is the weight of the L1 penalty, in units of deviations: the paper
@@ -39,9 +36,12 @@ func DCIOf(ctx context.Context, train, test Factored) (*DCI, error) {
 	scale := train.Scale()
 	x, z := scale.Applied(train.Features), scale.Applied(test.Features)
 	gram := x.covariance(make([]float64, x.D), 1) // of standardised codes: their correlations
-	d := &DCI{Importance: make([][]float64, train.D)}
-	for j := range d.Importance {
-		d.Importance[j] = make([]float64, len(train.Factors))
+	d := &DCI{}
+	// By how much a value decides about a factor, (D, K): the size of its weight in units
+	// of deviations, over the values of a factor that has several.
+	importance := make([][]float64, train.D)
+	for j := range importance {
+		importance[j] = make([]float64, len(train.Factors))
 	}
 	for k, c := range train.Factors {
 		var fit, n float64
@@ -58,7 +58,7 @@ func DCIOf(ctx context.Context, train, test Factored) (*DCI, error) {
 				return nil, err
 			}
 			for j, v := range w {
-				d.Importance[j][k] += math.Abs(v)
+				importance[j][k] += math.Abs(v)
 			}
 			answers := make([]float64, z.N())
 			for i := range answers {
@@ -74,7 +74,7 @@ func DCIOf(ctx context.Context, train, test Factored) (*DCI, error) {
 			d.Informativeness += fit / n / float64(len(train.Factors))
 		}
 	}
-	d.Disentanglement, d.Completeness = dciScores(d.Importance)
+	d.Disentanglement, d.Completeness = dciScores(importance)
 	return d, nil
 }
 

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -40,13 +41,10 @@ const (
 
 // Probed is what a probe found.
 type Probed struct {
-	Score      float64 // on the test codes: ScoreName says of what
-	L2         float64 // that was chosen, over the number of codes
-	HeldOut    int     // codes it was chosen by; 0 where there were too few
-	Train      int     // codes the model was fitted to
-	Iterations int
-	Converged  bool
-	Map        *LinearMap
+	Score     float64 // on the test codes: ScoreName says of what
+	L2        float64 // that was chosen, over the number of codes
+	HeldOut   int     // codes it was chosen by; 0 where there were too few
+	Converged bool
 }
 
 // ScoreName says what a probe is judged by: the accuracy of classes, the mean average
@@ -88,12 +86,12 @@ func (o Probe) Run(ctx context.Context, train, test Features) (*Probed, error) {
 			return nil, fmt.Errorf("linear probe: %d training codes and %d test codes have labels; want some of both", train.N(), test.N())
 		}
 	}
-	r := &Probed{Train: train.N()}
+	r := &Probed{}
 	m, err := o.fit(ctx, train, 0, r)
 	if err != nil {
 		return nil, err
 	}
-	r.Map, r.Iterations, r.Converged = m, m.Iterations, m.Converged
+	r.Converged = m.Converged
 	r.Score, err = m.Score(test)
 	return r, err
 }
@@ -148,6 +146,9 @@ func (o Probe) choose(ctx context.Context, train Features, curve *curvature, r *
 		}
 		last = m
 		score, err := m.Score(judge)
+		if errors.Is(err, errAlike) {
+			return nil, nil // so few that they say nothing
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -184,6 +185,9 @@ func scoreOf(kind data.TargetKind) func(z, y []float64) float64 {
 	return objectives.AveragePrecision
 }
 
+// errAlike is where there is nothing to be told apart.
+var errAlike = errors.New("linear probe: no target differs among the test codes")
+
 // meanOver is the mean of a score over the targets for which it can be taken.
 func meanOver(k int, x Features, z []float32, score func(z, y []float64) float64) (float64, error) {
 	var sum float64
@@ -201,7 +205,7 @@ func meanOver(k int, x Features, z []float32, score func(z, y []float64) float64
 		}
 	}
 	if n == 0 {
-		return 0, fmt.Errorf("linear probe: no target differs among the test codes")
+		return 0, errAlike
 	}
 	return sum / float64(n), nil
 }

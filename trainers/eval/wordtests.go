@@ -245,7 +245,7 @@ func Ranks(x []float64) []float64 {
 	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(x[i], x[j]) })
 	r := make([]float64, len(x))
 	for lo := 0; lo < len(order); {
-		hi := lo
+		hi := lo + 1 // NaN is like nothing
 		for hi < len(order) && x[order[hi]] == x[order[lo]] {
 			hi++
 		}
