@@ -73,10 +73,20 @@ func (e Extraction) Take(ctx context.Context, src data.Source) (*Codes, error) {
 	return e.read(path, src.Len())
 }
 
-// key names all that the codes depend on; empty where they are not to be kept.
+// both takes the codes of two sets.
+func (e Extraction) both(ctx context.Context, train, test data.Source) (a, b *Codes, err error) {
+	if a, err = e.Take(ctx, train); err != nil {
+		return nil, nil, err
+	}
+	b, err = e.Take(ctx, test)
+	return a, b, err
+}
+
+// key names all that the codes depend on; empty where they are not to be kept, as
+// pixels, which are quick to read.
 func (e Extraction) key(src data.Source) (string, error) {
 	c, ok := src.(data.Checksummer)
-	if e.Dir == "" || !ok {
+	if e.Dir == "" || !ok || e.Params == nil {
 		return "", nil
 	}
 	sum, err := c.Checksum()
@@ -84,11 +94,7 @@ func (e Extraction) key(src data.Source) (string, error) {
 		return "", err
 	}
 	h := sha256.New()
-	weights := "pixels"
-	if e.Params != nil {
-		weights = HashOf(e.Params)
-	}
-	fmt.Fprintln(h, "codes 1", weights, fmt.Sprintf("%T%+v", e.Task.Encoder, e.Task.Encoder), e.Tap, e.Whole, sum, src.Spec().Split, e.Target.Kind, e.Target.Names)
+	fmt.Fprintln(h, "codes 1", HashOf(e.Params), fmt.Sprintf("%T%+v", e.Task.Encoder, e.Task.Encoder), e.Tap, e.Whole, sum, src.Spec().Split, e.Target.Kind, e.Target.Names)
 	for _, a := range scalingArrays(e.Task.Pixels) {
 		binary.Write(h, binary.LittleEndian, a.F32) // a hash takes everything
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -114,11 +113,7 @@ func (p *prober) extraction(ps *graph.Params) Extraction {
 
 // both takes the codes of both sets, those of the training set without doubles.
 func (p *prober) both(e Extraction) (train, test eval.Features, err error) {
-	a, err := e.Take(p.ctx, p.train)
-	if err != nil {
-		return train, test, err
-	}
-	b, err := e.Take(p.ctx, p.test)
+	a, b, err := e.both(p.ctx, p.train, p.test)
 	if err != nil {
 		return train, test, err
 	}
@@ -268,16 +263,14 @@ const maxPixels = 3 << 29
 func (p *prober) pixels() error {
 	spec := p.train.Spec()
 	if spec.Tokens() {
-		p.r.Skipped = append(p.r.Skipped, "pixels and pca: the examples are numbers of words or codes, and no values")
+		p.r.Skipped = append(p.r.Skipped, fmt.Sprintf("pixels and pca: %v", errNoValues))
 		return nil
 	}
 	if size := int64(spec.Size()) * int64(p.train.Len()) * 4; size > maxPixels {
 		p.r.Skipped = append(p.r.Skipped, fmt.Sprintf("pixels and pca: %d examples of %d pixels take %d MB", p.train.Len(), spec.Size(), size>>20))
 		return nil
 	}
-	e := p.extraction(nil)
-	e.Dir = "" // they are quick to read
-	train, test, err := p.both(e)
+	train, test, err := p.both(p.extraction(nil))
 	if err != nil {
 		return err
 	}
@@ -297,6 +290,20 @@ func (p *prober) pixels() error {
 	return nil
 }
 
+var errNoValues = errors.New("the examples are numbers of words or codes, and no values")
+
+// pcaOf projects both sets on the first principal components of the training set, k of
+// them or as many as there are.
+func pcaOf(train, test eval.Features, k int) (a, b eval.Features, err error) {
+	g := objectives.NewGram(train.D)
+	g.Add(train.X)
+	found, err := objectives.NewPrincipal(g.Mean(), g.Covariance(), min(k, train.D))
+	if err != nil {
+		return a, b, err
+	}
+	return project(train, found.Directions), project(test, found.Directions), nil
+}
+
 // maxPCA bounds the values of an example of which principal components are taken.
 const maxPCA = 4096
 
@@ -307,13 +314,10 @@ func (p *prober) pca(train, test eval.Features) error {
 		p.r.Skipped = append(p.r.Skipped, fmt.Sprintf("pca: an example has %d values, more than %d", train.D, maxPCA))
 		return nil
 	}
-	g := objectives.NewGram(train.D)
-	g.Add(train.X)
-	found, err := objectives.NewPrincipal(g.Mean(), g.Covariance(), k)
+	a, b, err := pcaOf(train, test, k)
 	if err != nil {
 		return err
 	}
-	a, b := project(train, found.Directions), project(test, found.Directions)
 	if err := eval.Standardize(a, b); err != nil {
 		return err
 	}
@@ -379,13 +383,4 @@ func (o ProbeOptions) Check() error {
 		bad("knn-temperature: is %g, want 0 (one vote each) or more", o.KNN.Temperature)
 	}
 	return errors.Join(errs...)
-}
-
-// Row finds what a kind of code reached.
-func (r *ProbeReport) Row(name, method string) *ProbeRow {
-	i := slices.IndexFunc(r.Rows, func(row ProbeRow) bool { return row.Name == name && row.Method == method })
-	if i < 0 {
-		return nil
-	}
-	return &r.Rows[i]
 }

@@ -118,18 +118,11 @@ func (m *represent) extraction(ps *graph.Params) Extraction {
 	if m.Target != nil {
 		e.Target = *m.Target
 	}
-	if ps == nil {
-		e.Dir = ""
-	}
 	return e
 }
 
 func (m *represent) both(ps *graph.Params) (train, test eval.Features, err error) {
-	a, err := m.extraction(ps).Take(m.ctx, m.train)
-	if err != nil {
-		return train, test, err
-	}
-	b, err := m.extraction(ps).Take(m.ctx, m.test)
+	a, b, err := m.extraction(ps).both(m.ctx, m.train, m.test)
 	if err != nil {
 		return train, test, err
 	}
@@ -208,19 +201,20 @@ func (m *represent) raw() (train, test eval.Features, ok bool, err error) {
 func (m *represent) pixels(size int) error {
 	train, test, ok, err := m.raw()
 	if err != nil || !ok {
-		if err == nil {
-			m.skip("raw pixels and PCA", fmt.Errorf("%d examples of %d values are too many", m.train.Len(), m.train.Spec().Size()))
+		switch spec := m.train.Spec(); {
+		case err != nil:
+		case spec.Tokens():
+			m.skip("raw pixels and PCA", errNoValues)
+		default:
+			m.skip("raw pixels and PCA", fmt.Errorf("%d examples of %d values are too many", m.train.Len(), spec.Size()))
 		}
 		return err
 	}
 	pca := Represented{Name: "pca"}
-	g := objectives.NewGram(train.D)
-	g.Add(train.X)
-	found, err := objectives.NewPrincipal(g.Mean(), g.Covariance(), min(size, train.D))
+	a, b, err := pcaOf(train, test, size)
 	if err != nil {
 		return err
 	}
-	a, b := project(train, found.Directions), project(test, found.Directions)
 	share, err := eval.Reconstruction(a, train, b, test)
 	if err != nil {
 		m.skip("reconstruction by pca", err)

@@ -191,14 +191,7 @@ func (t *transfer) finish(i int) error {
 // both takes the codes of both sets.
 func (t *transfer) both(ctx context.Context, ps *graph.Params) (train, test eval.Features, err error) {
 	e := Extraction{Task: t.task, Params: ps, Tap: t.Tap, Whole: t.Whole, Target: t.Target, Dir: t.Cache}
-	if ps == nil {
-		e.Dir = "" // pixels are quick to read
-	}
-	a, err := e.Take(ctx, t.train)
-	if err != nil {
-		return train, test, err
-	}
-	b, err := e.Take(ctx, t.test)
+	a, b, err := e.both(ctx, t.train, t.test)
 	if err != nil {
 		return train, test, err
 	}

@@ -1,6 +1,8 @@
 package nets
 
 import (
+	"fmt"
+
 	G "gorgonia.org/gorgonia"
 
 	"x2vec/graph"
@@ -12,6 +14,11 @@ import (
 type Stacked struct {
 	Base Encoder
 	Top  Encoder
+}
+
+// String gives the settings of both, as %+v gives those of one.
+func (e *Stacked) String() string {
+	return fmt.Sprintf("%T%+v over %T%+v", e.Top, e.Top, e.Base, e.Base)
 }
 
 // Check implements Encoder.
