@@ -226,3 +226,30 @@ batch = 50
 	expect(t, 0, nil, "train", job, "--out", run)
 	same(t, "killed three times", final(t, run), final(t, straight))
 }
+
+// A run does not go on where its examples have changed: those for training, for its
+// bytes, nor those for testing, for its best loss is of them.
+func TestChangedData(t *testing.T) {
+	dir := t.TempDir()
+	for split, n := range map[string]int{"train": 6, "test": 3} {
+		if err := os.Rename(classFolder(t, n, 8), filepath.Join(dir, split)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := filepath.Join(t.TempDir(), "run")
+	expect(t, 0, nil, "train", "ae-folder", "--data", dir, "--out", run, "--set", "data.size=16", "--set", "train.batch=4", "--set", "train.duration=2", "--set", "schedule.warmup=0", "--set", "encoder.hidden=[4]")
+	for _, split := range []string{"test", "train"} {
+		file, away := filepath.Join(dir, split, "rose", "2.png"), filepath.Join(t.TempDir(), "2.png")
+		if err := os.Rename(file, away); err != nil {
+			t.Fatal(err)
+		}
+		if split == "train" {
+			split = "training"
+		}
+		expect(t, 1, []string{"the " + split + " data are not those the run began with"}, "resume", run, "--set", "train.duration=3")
+		if err := os.Rename(away, file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect(t, 0, []string{"going on from step 2 of 3"}, "resume", run, "--set", "train.duration=3")
+}

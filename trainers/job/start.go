@@ -2,6 +2,7 @@ package job
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -50,7 +51,7 @@ const TokenizerFile = "tokenizer.json"
 //
 // Of a run that has begun, a changed file may change how long it trains and what is
 // logged, evaluated and kept; anything else is Faults.
-func (f *File) Begin(folder string, resume Resume, version string, log logrus.FieldLogger) (run *trainers.Run, done func() error, err error) {
+func (f *File) Begin(ctx context.Context, folder string, resume Resume, version string, log logrus.FieldLogger) (run *trainers.Run, done func() error, err error) {
 	done = func() error { return nil }
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return nil, done, err
@@ -99,7 +100,7 @@ func (f *File) Begin(folder string, resume Resume, version string, log logrus.Fi
 	if f.folder = ""; snap != nil {
 		f.folder = folder
 	}
-	config, err := f.Assemble(scaling, func(text string) { log.Warn(text) })
+	config, err := f.Assemble(ctx, scaling, func(text string) { log.Warn(text) })
 	if err != nil {
 		return nil, done, err
 	}
@@ -114,6 +115,9 @@ func (f *File) Begin(folder string, resume Resume, version string, log logrus.Fi
 	if snap != nil {
 		if was.TrainSHA256 != now.TrainSHA256 {
 			return nil, done, fmt.Errorf("%s: the training data are not those the run began with (SHA-256 %.12s…, then %.12s…); put those back, or begin anew with another --out", folder, now.TrainSHA256, was.TrainSHA256)
+		}
+		if was.TestSHA256 != now.TestSHA256 {
+			return nil, done, fmt.Errorf("%s: the test data are not those the run began with (SHA-256 %.12s…, then %.12s…), so that its losses could not be compared; put those back, or begin anew with another --out", folder, now.TestSHA256, was.TestSHA256)
 		}
 		now.Started = was.Started
 	}
