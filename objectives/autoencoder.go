@@ -1,6 +1,7 @@
 package objectives
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -151,7 +152,7 @@ func (o *Autoencoder) DecodeLatent(t Task, s *graph.Scope) {
 // Pictures implements Pictured: for each of a few examples, one below the
 // other, the original, what the encoder saw of it if that differs, and the
 // reconstruction.
-func (o *Autoencoder) Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
+func (o *Autoencoder) Pictures(ctx context.Context, t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
 	if !t.Spec.Image() {
 		return nil, nil
 	}

@@ -2,6 +2,7 @@ package objectives
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -200,7 +201,7 @@ func (s *answerSurvey) Tables() []Table {
 
 // Pictures implements Pictured: of a few test pictures those that are answered right and
 // those that are not, with the answers; of values the first one.
-func (o *Classify) Pictures(t Task, p *graph.Program, b *data.Batch, _ *graph.Feed) ([]Picture, error) {
+func (o *Classify) Pictures(ctx context.Context, t Task, p *graph.Program, b *data.Batch, _ *graph.Feed) ([]Picture, error) {
 	if !t.Spec.Image() {
 		return nil, nil
 	}

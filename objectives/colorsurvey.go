@@ -1,6 +1,7 @@
 package objectives
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -13,7 +14,7 @@ import (
 
 // NewSurvey implements Surveyed: how far answers are from the true colours of all
 // pixels, beside the answer "grey" to everything.
-func (o *Color) NewSurvey(t Task) Survey { return &colorSurvey{o: o, t: t} }
+func (o *Color) NewSurvey(t Task) Survey { return &colorSurvey{o: o} }
 
 // aucReach is the distance in the plane of a and b up to which the share of pixels
 // within it is integrated (Zhang, Isola and Efros 2016, section 3.1).
@@ -80,7 +81,6 @@ func (s *colorSums) clear() {
 
 type colorSurvey struct {
 	o       *Color
-	t       Task
 	all     *colorSums
 	each    []*colorSums // of the pictures of a batch
 	prior   []float32
@@ -237,7 +237,7 @@ func (s *colorSurvey) Figures() []Figure {
 
 // Pictures implements Pictured: for each of a few examples, one below the other, what
 // the encoder sees, that with the colours of the answer, and the original.
-func (o *Color) Pictures(t Task, p *graph.Program, b *data.Batch, _ *graph.Feed) ([]Picture, error) {
+func (o *Color) Pictures(ctx context.Context, t Task, p *graph.Program, b *data.Batch, _ *graph.Feed) ([]Picture, error) {
 	ab, ok := p.Tap("ab")
 	if !ok {
 		return nil, errNoColors

@@ -21,7 +21,7 @@ type Figure struct {
 }
 
 // Compared objectives know, for some models, how good one can be at best. Compare
-// is called once, after training; loss is that over all examples of train. It
+// is called after training, and at evaluations that look at codes; loss is that over all examples of train. It
 // returns nothing where there is nothing to compare with.
 type Compared interface {
 	Compare(ctx context.Context, t Task, ps *graph.Params, train data.Source, loss func() (float64, error)) ([]Figure, error)

@@ -1,6 +1,7 @@
 package objectives
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -126,7 +127,7 @@ func (o *Imputation) Build(t Task, s *graph.Scope) *G.Node {
 
 // Pictures implements Pictured: what the encoder sees, that with the hidden part as
 // it is imputed, and the original.
-func (o *Imputation) Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
+func (o *Imputation) Pictures(ctx context.Context, t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
 	y, ok := p.Tap("reconstruction")
 	if !ok {
 		return nil, errors.New("the program has no reconstruction to draw")

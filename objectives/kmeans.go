@@ -1,6 +1,7 @@
 package objectives
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -154,7 +155,7 @@ func (o *KMeans) Build(t Task, s *graph.Scope) *G.Node {
 
 // Pictures implements Pictured: the centers, and where they stand for pictures, some
 // of those with their centers below.
-func (o *KMeans) Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
+func (o *KMeans) Pictures(ctx context.Context, t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
 	top, base := clustered(t)
 	if !t.Spec.Image() || base != nil {
 		return nil, nil
@@ -226,7 +227,7 @@ func (o *KMeans) EncodeCodes(t Task, s *graph.Scope) {
 	s.Tap(CodesTap, s.Apply(&ops.Nearest{}, p, c)) // (N)
 }
 
-// Codebook implements Codebooked.
+// CodeTable implements Codebooked.
 func (o *KMeans) CodeTable(_ Task, ps *graph.Params) ([]float32, int, error) {
 	c := ps.Get("encoder/centers")
 	return c.Data, c.Shape[0], nil

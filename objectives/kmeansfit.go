@@ -200,8 +200,11 @@ func (f *clustering) assignment(n int) (*assignment, error) {
 		}
 		return s.Apply(&ops.CodeLoss{Trained: true}, x, c, a.codes) // ()
 	})
+	if err != nil {
+		return nil, err
+	}
 	f.programs[n] = a
-	return a, err
+	return a, nil
 }
 
 // run assigns the n points of a feed.

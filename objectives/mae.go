@@ -1,6 +1,7 @@
 package objectives
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -272,7 +273,7 @@ func (o *MAE) Build(t Task, s *graph.Scope) *G.Node {
 // Pictures implements Pictured: for each of a few examples, one below the other,
 // what the encoder sees, that with the hidden patches as they are predicted, and
 // the original.
-func (o *MAE) Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
+func (o *MAE) Pictures(ctx context.Context, t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
 	y, ok := p.Tap("prediction")
 	if !ok {
 		return nil, errors.New("the program has no prediction to draw")

@@ -151,7 +151,7 @@ func TestNextFrameShows(t *testing.T) {
 	}
 	y, _ := p.Tap("prediction")
 	before := slices.Clone(y.Data)
-	first, err := o.Pictures(task, p, b, f)
+	first, err := o.Pictures(t.Context(), task, p, b, f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestNextFrameShows(t *testing.T) {
 	if rows := tables[0].Rows; len(rows) != 4 || len(rows[0]) != len(tables[0].Columns) {
 		t.Errorf("the table has the rows %v", rows)
 	}
-	again, err := o.Pictures(task, p, b, f)
+	again, err := o.Pictures(t.Context(), task, p, b, f)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,15 +139,15 @@ func nextSymbol(t Task, s *graph.Scope, states *G.Node) *G.Node {
 
 // Pictures implements Pictured: new pictures, and test examples of which the lower
 // half is made anew.
-func (o *NextPixel) Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
+func (o *NextPixel) Pictures(ctx context.Context, t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
 	count := min(b.N(), 16)
 	g := Generation{N: 2 * count, Seed: t.Seed, Temperature: 1}
-	samples, err := o.DrawNew(context.Background(), t, p.Params(), g, count)
+	samples, err := o.DrawNew(ctx, t, p.Params(), g, count)
 	if err != nil {
 		return nil, err
 	}
 	g.N, g.Given = count, fed.I["symbol"][:count*t.Places()]
-	completed, err := o.DrawCompleted(context.Background(), t, p.Params(), g, count)
+	completed, err := o.DrawCompleted(ctx, t, p.Params(), g, count)
 	if err != nil {
 		return nil, err
 	}

@@ -252,7 +252,7 @@ type Picture struct {
 // Pictured objectives draw. p is an evaluation program of this objective that
 // has just run on b.
 type Pictured interface {
-	Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error)
+	Pictures(ctx context.Context, t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error)
 }
 
 // A Table shows in words what a model makes of a few examples.
@@ -270,7 +270,7 @@ type Tabled interface {
 }
 
 // Illustrated objectives show what a trained model has learnt, without any example.
-// Illustrate is called once, after training.
+// Illustrate is called after training, and at evaluations that look at codes.
 type Illustrated interface {
 	Illustrate(t Task, ps *graph.Params) ([]Picture, []Table, error)
 }

@@ -159,11 +159,11 @@ func copy32(dst []float32, src []float64) {
 }
 
 // Pictures implements Pictured: reconstructions, and the first directions.
-func (o *PCA) Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
+func (o *PCA) Pictures(ctx context.Context, t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
 	if _, base, _ := o.parts(t); base != nil {
 		return nil, nil
 	}
-	pictures, err := linear.Pictures(t, p, b, fed)
+	pictures, err := linear.Pictures(ctx, t, p, b, fed)
 	if err != nil || pictures == nil {
 		return nil, err
 	}

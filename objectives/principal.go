@@ -119,18 +119,6 @@ func (p *Principal) Optimum(k int) float64 {
 	return max(rest, 0) / float64(len(p.Mean))
 }
 
-// Explained is the share of the variance that lies in the first k directions.
-func (p *Principal) Explained(k int) float64 {
-	var sum float64
-	for _, v := range p.Variance[:k] {
-		sum += v
-	}
-	if p.Total <= 0 {
-		return 1
-	}
-	return min(1, sum/p.Total)
-}
-
 // PrincipalAngles are the angles, in radians and ascending, between the spaces
 // that the columns of a, (D, k), and b, (D, k), span (Björck and Golub 1973,
 // "Numerical methods for computing angles between linear subspaces"). Small ones

@@ -1,6 +1,7 @@
 package objectives
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -190,7 +191,7 @@ func (o *RelativePosition) encode(t Task, s *graph.Scope, x *G.Node) *G.Node {
 
 // Pictures implements Pictured: the two patches as they lie in the picture, and as
 // the model thinks that they lie.
-func (o *RelativePosition) Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
+func (o *RelativePosition) Pictures(ctx context.Context, t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
 	answers, err := chosen(p)
 	if err != nil {
 		return nil, err

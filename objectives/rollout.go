@@ -2,6 +2,7 @@ package objectives
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -69,7 +70,7 @@ const (
 )
 
 // Pictures implements Pictured: single answers, and clips that the model continues.
-func (o *NextFrame) Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
+func (o *NextFrame) Pictures(ctx context.Context, t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
 	y, ok := p.Tap("prediction")
 	if !ok {
 		return nil, errors.New("the program has no prediction to draw")

@@ -1,6 +1,7 @@
 package objectives
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -115,7 +116,7 @@ func chosen(p *graph.Program) ([]int, error) {
 
 // Pictures implements Pictured: pictures as they were turned, and turned back by
 // what the model answers.
-func (o *Rotation) Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
+func (o *Rotation) Pictures(ctx context.Context, t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
 	answers, err := chosen(p)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package objectives
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -119,7 +120,7 @@ func (o *SimCLR) Alarm(metrics map[string]float64) string { return collapsed(met
 
 // Pictures implements Pictured: for each of a few examples, one below the other, the
 // picture and its two views.
-func (o *SimCLR) Pictures(t Task, _ *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
+func (o *SimCLR) Pictures(ctx context.Context, t Task, _ *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
 	n, size := min(b.N(), 16), t.Spec.Size()
 	x := make([]float32, n*size)
 	t.Pixels.Apply(x, b.Pixels[:n*size])

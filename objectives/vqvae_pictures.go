@@ -2,6 +2,7 @@ package objectives
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -18,7 +19,7 @@ import (
 
 // Pictures implements Pictured: reconstructions, which code is where in them, and what
 // the decoder draws of each code.
-func (o *VQVAE) Pictures(t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
+func (o *VQVAE) Pictures(ctx context.Context, t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
 	y, ok := p.Tap("reconstruction")
 	codes, ok2 := p.Tap(CodesTap)
 	if !ok || !ok2 {
@@ -169,7 +170,7 @@ func (o *VQVAE) drawCodes(t Task, ps *graph.Params, counts []float32) (sheet ima
 	return sheet, used, err
 }
 
-// Codebook implements Codebooked.
+// CodeTable implements Codebooked.
 func (o *VQVAE) CodeTable(_ Task, ps *graph.Params) ([]float32, int, error) {
 	return ps.Get(codebookPath).Data, o.Codes, nil
 }

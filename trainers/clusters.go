@@ -29,9 +29,6 @@ func (t *Trainer) evaluateClusters(ctx context.Context, e *Evaluation) error {
 		return nil
 	}
 	for _, src := range []data.Source{t.Train, t.Test} {
-		if src == nil {
-			continue
-		}
 		w := &clusterWalk{size: t.Task.Spec.Size(), draws: src == t.Train && t.Task.Spec.Image(), means: map[int][]float64{}, members: map[int][][]byte{}}
 		if err := EachFeature(ctx, t.Task, t.Params, src, NearestTap, w.add); err != nil {
 			return err

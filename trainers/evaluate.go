@@ -148,7 +148,7 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 		if !ok {
 			return nil
 		}
-		pictures, err := p.Pictures(s.task, s.p, b, s.feed)
+		pictures, err := p.Pictures(ctx, s.task, s.p, b, s.feed)
 		e.Pictures = append(e.Pictures, pictures...)
 		return err
 	})

@@ -72,7 +72,7 @@ func Show(ctx context.Context, task objectives.Task, o objectives.Objective, ps 
 		}
 		a := &Answer{}
 		if o, ok := o.(objectives.Pictured); ok {
-			if a.Pictures, err = o.Pictures(task, p, b, feed); err != nil {
+			if a.Pictures, err = o.Pictures(ctx, task, p, b, feed); err != nil {
 				return nil, err
 			}
 		}

@@ -114,7 +114,7 @@ Workloads: ` + strings.Join(names, ", "),
 			if c.Flags().Changed("batch") {
 				sets = append(sets, fmt.Sprintf("train.batch=%d", o.batch))
 			}
-			config, err := benchConfig(args[0], sets, o.data)
+			config, err := benchConfig(c.Context(), args[0], sets, o.data)
 			if err != nil {
 				return faults(err)
 			}
@@ -168,7 +168,7 @@ func threads(c *cobra.Command) int {
 
 // benchConfig assembles the workload on its own data or, where those are not
 // here, on random bytes of the same shape.
-func benchConfig(name string, sets []string, folder string) (trainers.Config, error) {
+func benchConfig(ctx context.Context, name string, sets []string, folder string) (trainers.Config, error) {
 	var c trainers.Config
 	text, err := recipe(name)
 	if err != nil {
@@ -188,7 +188,7 @@ func benchConfig(name string, sets []string, folder string) (trainers.Config, er
 		}
 	}
 	quiet := func(text string) { logrus.Debug(text) }
-	if c, err = f.Assemble(nil, quiet); folder != "" || !errors.Is(err, fs.ErrNotExist) {
+	if c, err = f.Assemble(ctx, nil, quiet); folder != "" || !errors.Is(err, fs.ErrNotExist) {
 		return c, err
 	}
 	made, ok := standIns[f.Data.Source]
@@ -198,7 +198,7 @@ func benchConfig(name string, sets []string, folder string) (trainers.Config, er
 	if f, err = job.Parse(name+".toml", text, append(sets, made...)); err != nil {
 		return c, err
 	}
-	return f.Assemble(nil, quiet)
+	return f.Assemble(ctx, nil, quiet)
 }
 
 // standIns are settings that make random data of the shape and size of a set.

@@ -57,7 +57,7 @@ disturbs least.`,
 			if o.repeat < 1 || o.batch < 1 || o.examples < 1 {
 				return badRequest(fmt.Errorf("--repeat, --batch and --examples are %d, %d and %d, want at least 1 each", o.repeat, o.batch, o.examples))
 			}
-			config, err := benchConfig(args[0], append(benchSets(args[0], 1000), o.sets...), o.data)
+			config, err := benchConfig(c.Context(), args[0], append(benchSets(args[0], 1000), o.sets...), o.data)
 			if err != nil {
 				return faults(err)
 			}

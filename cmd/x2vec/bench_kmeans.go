@@ -50,7 +50,7 @@ same shape are taken, and the line says so.`,
 			if o.seed < 0 {
 				return badRequest(fmt.Errorf("--seed is %d, want at least 0", o.seed))
 			}
-			config, err := benchConfig("kmeans", []string{fmt.Sprintf("objective.iterations=%d", o.iterations), "objective.tolerance=0", fmt.Sprintf("seed=%d", o.seed)}, o.data)
+			config, err := benchConfig(c.Context(), "kmeans", []string{fmt.Sprintf("objective.iterations=%d", o.iterations), "objective.tolerance=0", fmt.Sprintf("seed=%d", o.seed)}, o.data)
 			if err != nil {
 				return faults(err)
 			}

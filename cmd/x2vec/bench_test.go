@@ -63,7 +63,7 @@ func TestBenchAssembles(t *testing.T) {
 	t.Setenv("X2VEC_CACHE", t.TempDir())
 	for _, w := range workloads {
 		for _, steps := range []int{warmUp + 1, w.steps} {
-			if _, err := benchConfig(w.name, benchSets(w.name, steps), ""); err != nil {
+			if _, err := benchConfig(t.Context(), w.name, benchSets(w.name, steps), ""); err != nil {
 				t.Errorf("%s, %d steps: %v", w.name, steps, err)
 			}
 		}

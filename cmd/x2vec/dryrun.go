@@ -17,7 +17,7 @@ import (
 
 // dryRun builds the model, runs a few batches and says what a run would take.
 func dryRun(c *cobra.Command, f *job.File) error {
-	config, err := f.Assemble(nil, func(text string) { logrus.Warn(text) })
+	config, err := f.Assemble(c.Context(), nil, func(text string) { logrus.Warn(text) })
 	if err != nil {
 		return err
 	}

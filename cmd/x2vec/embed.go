@@ -98,7 +98,7 @@ func (o *embedFlags) run(c *cobra.Command, folder string) error {
 	var sources []data.Source
 	n := 0
 	for _, split := range splits {
-		src, err := kept.Open(o.data, split, func(text string) { logrus.Warn(text) })
+		src, err := kept.Open(c.Context(), o.data, split, func(text string) { logrus.Warn(text) })
 		if err != nil {
 			return err
 		}

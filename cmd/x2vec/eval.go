@@ -63,7 +63,7 @@ Beside the encoder stands the same net untrained. Word vectors have x2vec eval w
 }
 
 func (o *evalFlags) run(c *cobra.Command, folder string) error {
-	kept, train, test, err := o.open(folder, o.step, o.data)
+	kept, train, test, err := o.open(c.Context(), folder, o.step, o.data)
 	if err != nil {
 		return err
 	}

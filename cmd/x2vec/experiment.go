@@ -138,7 +138,7 @@ func layersOfShapes(c *cobra.Command, run string) error {
 
 // half is a look at n examples of the other split by the same encoder.
 func (l *look) half(split string, n int) (*look, error) {
-	all, err := l.kept.Open(l.data, split, func(string) {})
+	all, err := l.kept.Open(l.ctx, l.data, split, func(string) {})
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"x2vec/trainers"
 	"x2vec/trainers/eval"
 	"x2vec/trainers/job"
+	"x2vec/trainers/runs"
 )
 
 // defaultTask is the task of finetune where no file is given.
@@ -294,10 +295,9 @@ func compareRuns(w io.Writer, pretrained, scratch string) error {
 
 // lastFigures are those of the newest evaluation of a run.
 func lastFigures(folder string) ([]eval.Figure, error) {
-	files, err := filepath.Glob(filepath.Join(folder, trainers.EvalsDir, "step-*.json"))
-	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("%s: holds no evaluation", folder)
+	results, faults := runs.Results(os.DirFS(folder))
+	if len(results) == 0 {
+		return nil, errors.Join(append(faults, fmt.Errorf("%s: holds no evaluation", folder))...)
 	}
-	r, err := eval.Read(files[len(files)-1])
-	return r.Figures, err
+	return results[len(results)-1].Figures, nil
 }

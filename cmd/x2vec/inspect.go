@@ -132,7 +132,7 @@ func (o *lookFlags) look(c *cobra.Command, run string, kept *job.Kept) (*look, e
 		l.into = inspect.Folder{Path: o.out}
 	}
 	var err error
-	if l.all, err = o.open(kept); err != nil {
+	if l.all, err = o.open(c.Context(), kept); err != nil {
 		return nil, err
 	}
 	l.index = data.Evenly(o.n, l.all.Len())
@@ -149,15 +149,15 @@ func (o *lookFlags) look(c *cobra.Command, run string, kept *job.Kept) (*look, e
 
 // open opens the split that is asked for; where none is, the test examples if there
 // are some.
-func (o *lookFlags) open(kept *job.Kept) (data.Source, error) {
+func (o *lookFlags) open(ctx context.Context, kept *job.Kept) (data.Source, error) {
 	if o.split != "" {
-		return kept.Open(o.data, o.split, func(text string) { logrus.Warn(text) })
+		return kept.Open(ctx, o.data, o.split, func(text string) { logrus.Warn(text) })
 	}
-	src, err := kept.Open(o.data, "test", func(string) {})
+	src, err := kept.Open(ctx, o.data, "test", func(string) {})
 	if err == nil && src.Len() > 0 {
 		return src, nil
 	}
-	train, trainErr := kept.Open(o.data, "train", func(text string) { logrus.Warn(text) })
+	train, trainErr := kept.Open(ctx, o.data, "train", func(text string) { logrus.Warn(text) })
 	if trainErr != nil {
 		return nil, trainErr
 	}

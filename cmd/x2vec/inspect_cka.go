@@ -106,7 +106,7 @@ func (l *look) sameExamples(run string) (*look, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := kept.Open(l.data, l.all.Spec().Split, func(string) {})
+	all, err := kept.Open(l.ctx, l.data, l.all.Spec().Split, func(string) {})
 	if err != nil {
 		return nil, err
 	}

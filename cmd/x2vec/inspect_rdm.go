@@ -2,7 +2,7 @@ package main
 
 import (
 	"cmp"
-	"errors"
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -201,9 +201,9 @@ func (l *look) byClass(n int) error {
 		x = data.Example{Tokens: make([]int32, l.all.Spec().Size()), Factors: x.Factors}
 	}
 	full := 0
-	for _, i := range data.Evenly(l.all.Len(), l.all.Len()) {
+	for i := range l.all.Len() {
 		if l.ctx.Err() != nil {
-			return errors.Join(l.ctx.Err())
+			return context.Cause(l.ctx)
 		}
 		if err := l.all.Read(i, &x); err != nil {
 			return err

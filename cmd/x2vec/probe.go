@@ -125,7 +125,7 @@ func (o *probeFlags) name(set string) string {
 
 // probe judges the encoder of a run, and keeps the result in its folder.
 func (o *probeFlags) probe(ctx context.Context, console *console, folder string) (result probeResult, err error) {
-	kept, train, test, err := o.open(folder, o.step, o.data)
+	kept, train, test, err := o.open(ctx, folder, o.step, o.data)
 	if err != nil {
 		return result, err
 	}
@@ -142,7 +142,7 @@ func (o *probeFlags) probe(ctx context.Context, console *console, folder string)
 }
 
 // open gives the encoder of a run and both sets of data that it is judged by.
-func (a *answers) open(folder string, step int, from string) (kept *job.Kept, train, test data.Source, err error) {
+func (a *answers) open(ctx context.Context, folder string, step int, from string) (kept *job.Kept, train, test data.Source, err error) {
 	if _, err := ownFile(folder, nil); err != nil {
 		return nil, nil, nil, err
 	}
@@ -157,10 +157,10 @@ func (a *answers) open(folder string, step int, from string) (kept *job.Kept, tr
 		}
 		return err
 	}
-	if train, err = kept.Open(from, "train", warn); err != nil {
+	if train, err = kept.Open(ctx, from, "train", warn); err != nil {
 		return nil, nil, nil, asked(err)
 	}
-	if test, err = kept.Open(from, "test", func(string) {}); err != nil {
+	if test, err = kept.Open(ctx, from, "test", func(string) {}); err != nil {
 		return nil, nil, nil, asked(fmt.Errorf("no test examples: %w", err))
 	}
 	return kept, train, test, nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -120,7 +121,7 @@ func (o *sampleFlags) run(c *cobra.Command, folder string) error {
 	var sheet image.Image
 	what := english.Plural(o.g.N, "new picture", "")
 	if o.complete {
-		if err := o.given(kept); err != nil {
+		if err := o.given(ctx, kept); err != nil {
 			return err
 		}
 		what = english.Plural(o.g.N, "completed picture", "")
@@ -153,8 +154,8 @@ func (o *sampleFlags) perRow(otherwise int) int {
 }
 
 // given reads the examples to complete, drawn by the seed.
-func (o *sampleFlags) given(kept *job.Kept) error {
-	src, err := kept.Open(o.data, o.split, func(text string) { logrus.Warn(text) })
+func (o *sampleFlags) given(ctx context.Context, kept *job.Kept) error {
+	src, err := kept.Open(ctx, o.data, o.split, func(text string) { logrus.Warn(text) })
 	if err != nil {
 		return err
 	}

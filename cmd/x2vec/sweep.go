@@ -188,6 +188,7 @@ func (s *sweep) train(text []byte) error {
 	defer end()
 	var failed, busy []string
 	for i, r := range s.Runs {
+		stood := s.complete[i]
 		err := s.one(ctx, i)
 		var locked *checkpoints.LockedError
 		var asked askedError
@@ -200,8 +201,9 @@ func (s *sweep) train(text []byte) error {
 				}
 			}
 			return fmt.Errorf("the sweep stands at %d of %d runs, and the same command goes on: %w", done, len(s.Runs), context.Cause(ctx))
-		case err == nil:
+		case err == nil && stood:
 			continue
+		case err == nil:
 		case errors.As(err, &locked):
 			busy = append(busy, r.Name)
 			s.console.log.Infof("%s is passed over: %v", r.Name, err)

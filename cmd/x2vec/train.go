@@ -243,7 +243,7 @@ func train(c *cobra.Command, w *watch, f *job.File, folder string, resume job.Re
 // trainWith is train with a console that others use too; it gives the step at which the
 // run stands. The error of one that is complete already is job.ErrComplete.
 func trainWith(ctx context.Context, c *cobra.Command, console *console, w *watch, f *job.File, folder string, resume job.Resume) (step int, err error) {
-	run, done, err := f.Begin(folder, resume, "x2vec "+version+revision(), console.log)
+	run, done, err := f.Begin(ctx, folder, resume, "x2vec "+version+revision(), console.log)
 	defer func() { err = errors.Join(err, done()) }()
 	if err != nil {
 		if run != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -113,7 +112,7 @@ func (t *trainings) run(ctx context.Context, c trainers.Cell) (float64, error) {
 func (t *trainings) train(ctx context.Context, f *job.File, folder string) (score float64, err error) {
 	quiet := logrus.New() // the numbers are told, not each run's steps
 	quiet.Out = io.Discard
-	run, done, err := f.Begin(folder, job.Auto, "x2vec "+version+revision(), quiet)
+	run, done, err := f.Begin(ctx, folder, job.Auto, "x2vec "+version+revision(), quiet)
 	defer func() { err = errors.Join(err, done()) }()
 	switch {
 	case errors.Is(err, job.ErrComplete): // stopped just before its number was kept
@@ -135,9 +134,6 @@ func (t *trainings) train(ctx context.Context, f *job.File, folder string) (scor
 // score is that of the last evaluation of a run.
 func (t *trainings) score(folder string) (float64, error) {
 	figures, err := lastFigures(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, fmt.Errorf("%s: holds no evaluation", folder)
-	}
 	if err != nil {
 		return 0, err
 	}

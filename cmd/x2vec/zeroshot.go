@@ -42,7 +42,7 @@ Prompts are those of the run where none is given.`,
 				return err
 			}
 			m.Classes, m.Labels = classes, labels
-			src, err := m.Open(from, "test", func(text string) { logrus.Warn(text) })
+			src, err := m.Open(c.Context(), from, "test", func(text string) { logrus.Warn(text) })
 			if err != nil {
 				return err
 			}

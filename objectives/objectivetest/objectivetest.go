@@ -381,7 +381,7 @@ func (c *Case) pictures(t *testing.T) {
 	b := c.batch(t, c.first())
 	f := c.fed(t, p, b)
 	run(t, p, f, 0)
-	pictures, err := c.Objective.(objectives.Pictured).Pictures(c.Task, p, b, f)
+	pictures, err := c.Objective.(objectives.Pictured).Pictures(t.Context(), c.Task, p, b, f)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ func Again(ctx context.Context, folder string, log logrus.FieldLogger) (from, to
 	if err := f.useWords(folder); err != nil {
 		return 0, 0, err
 	}
-	config, err := f.Assemble(scaling, func(text string) { log.Warn(text) })
+	config, err := f.Assemble(ctx, scaling, func(text string) { log.Warn(text) })
 	if err != nil {
 		return 0, 0, err
 	}

@@ -19,7 +19,7 @@ import (
 // data can tell is checked now; faults of the file are Faults. scaling is how
 // bytes become numbers where that is known already, from a checkpoint; nil has it
 // measured as the file asks, or taken from the encoder that the run goes on from. warn is told what is accepted but should be known.
-func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainers.Config, error) {
+func (f *File) Assemble(ctx context.Context, scaling *objectives.Scaling, warn func(string)) (trainers.Config, error) {
 	var c trainers.Config
 	if f.Data.vocabulary == nil {
 		if err := f.useWords(""); err != nil {
@@ -44,7 +44,7 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 	grids := lens != nil && lens.discrete != nil
 	switch _, stacks := f.Objective.(objectives.Stacking); {
 	case grids:
-		if train, test, err = throughLens(lens, train, test); err != nil {
+		if train, test, err = throughLens(ctx, lens, train, test); err != nil {
 			return c, err
 		}
 	case lens != nil && !stacks:
@@ -125,15 +125,14 @@ func (f *File) Assemble(scaling *objectives.Scaling, warn func(string)) (trainer
 		Task: task, Objective: f.Objective, Train: train, Test: test, Finetune: finetune,
 		Optimizer: f.Optimizer, Schedule: s.Schedule, Steps: s.Schedule.Total,
 		Workers: f.Train.Workers, Prefetch: f.Train.Prefetch, Hogwild: f.Train.Mode == hogwild,
-		LogEvery: steps(f.Log.Every), EvalEvery: steps(f.Eval.Every), EvalCodes: f.Eval.Codes,
+		LogEvery: max(1, steps(f.Log.Every)), EvalEvery: steps(f.Eval.Every), EvalCodes: f.Eval.Codes,
 		EarlyStop: f.Train.EarlyStop, MinDelta: f.Train.MinDelta,
 		CheckpointEvery: steps(f.Check.Every), Keep: f.Check.Keep, Milestones: steps(f.Check.Milestones),
 	}, f.src.faults.err()
 }
 
 // throughLens gives both splits as grids of codes. test may be nil.
-func throughLens(l *lens, train, test data.Source) (data.Source, data.Source, error) {
-	ctx := context.Background()
+func throughLens(ctx context.Context, l *lens, train, test data.Source) (data.Source, data.Source, error) {
 	train, err := l.through(ctx, train)
 	if err == nil && test != nil {
 		test, err = l.through(ctx, test)

@@ -120,7 +120,7 @@ func (k *Kept) readCaptions() error {
 // Open opens examples for the encoder: the run's own where from is empty, else a
 // source by its name, or what a folder holds. They are refused where the encoder
 // cannot take them.
-func (k *Kept) Open(from, split string, warn func(string)) (data.Source, error) {
+func (k *Kept) Open(ctx context.Context, from, split string, warn func(string)) (data.Source, error) {
 	o := k.File.Data.options(split, warn)
 	if c := k.Task.Spec.Captions; c != nil {
 		o.Vocabulary = c.Words
@@ -144,7 +144,7 @@ func (k *Kept) Open(from, split string, warn func(string)) (data.Source, error) 
 	}
 	src, err := readers.Open(o)
 	if err == nil && k.lens != nil && k.lens.discrete != nil {
-		src, err = k.lens.through(context.Background(), src)
+		src, err = k.lens.through(ctx, src)
 	}
 	if err != nil {
 		return nil, err

@@ -32,7 +32,7 @@ duration = 2
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := f.Assemble(nil, func(string) {})
+	c, err := f.Assemble(t.Context(), nil, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,5 +42,17 @@ duration = 2
 	_, err = Parse("job.toml", []byte(text), []string{"data.channels=1"})
 	if want := "those of shapes have one channel, which is grey"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
+	}
+}
+
+// However short a run is, a share of it at which it is logged is a step.
+func TestLogShare(t *testing.T) {
+	f, err := Parse("job.toml", []byte("[data]\nsource = \"shapes\"\nsize = 8\ncount = 32\n[log]\nevery = \"10%\"\n[train]\nbatch = 8\nduration = 1\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := f.Assemble(t.Context(), nil, func(string) {})
+	if err != nil || c.LogEvery != 1 {
+		t.Errorf("logged every %d steps, %v; want 1", c.LogEvery, err)
 	}
 }

@@ -46,14 +46,13 @@ const (
 	Start      = "start"      // of a new run
 	Resume     = "resume"     // from a checkpoint
 	Eval       = "eval"       // an evaluation is done
-	Sample     = "sample"     // pictures were drawn
 	Checkpoint = "checkpoint" // the state is kept
 	Warning    = "warning"    // something is wrong, and training goes on
 	EarlyStop  = "early_stop" // nothing gets better any more
 	Stop       = "stop"       // the end, by itself or from outside
 )
 
-var kinds = []string{Start, Resume, Eval, Sample, Checkpoint, Warning, EarlyStop, Stop}
+var kinds = []string{Start, Resume, Eval, Checkpoint, Warning, EarlyStop, Stop}
 
 // An Event is something that happened at a step.
 type Event struct {

@@ -24,7 +24,6 @@ const (
 	CheckpointsDir = "checkpoints"
 	EvalsDir       = "evals"
 	SamplesDir     = "samples"
-	CodesDir       = "codes"
 	TransferDir    = "transfer" // what probes and transfers found
 	InspectDir     = "inspect"  // what was drawn by looking inside
 )

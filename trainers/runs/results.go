@@ -9,9 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
-
 	"x2vec/trainers/eval"
 )
 
@@ -92,11 +89,9 @@ func IsBetter(better string, a, b float64) bool {
 // Mean gives the mean of values and the half width of its 95 % interval by Student's
 // t, which is NaN for a single value.
 func Mean(values []float64) (mean, half float64) {
-	n := float64(len(values))
-	mean, std := stat.MeanStdDev(values, nil)
-	if n < 2 {
-		return mean, math.NaN()
+	mean, half = eval.Interval(values)
+	if len(values) < 2 {
+		half = math.NaN()
 	}
-	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(0.975)
-	return mean, t * std / math.Sqrt(n)
+	return mean, half
 }

@@ -135,13 +135,10 @@ func (s *Summary) readLog(files fs.FS) []runlog.Event {
 			return events
 		}
 		tail = tail[:n]
-		if from > ends { // it begins within a line
+		if from > ends { // what lies between is not read
 			first = nil
-			tail = tail[bytes.IndexByte(tail, '\n')+1:]
-		} else {
-			from = ends // the line that the first part was cut off in is lost, one of many
-			tail = tail[bytes.IndexByte(tail, '\n')+1:]
 		}
+		tail = tail[bytes.IndexByte(tail, '\n')+1:] // it begins within a line
 		lines(bytes.NewReader(tail))
 	}
 	if first != nil && s.Step > first.Step && s.Steps > s.Step {
