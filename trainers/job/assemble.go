@@ -107,12 +107,15 @@ func (f *File) Assemble(ctx context.Context, scaling *objectives.Scaling, warn f
 	s := f.Schedule
 	s.Schedule.Base, s.Schedule.Total = f.Optimizer.LR, total
 	s.Schedule.Warmup, s.Schedule.StepSize = steps(s.Warmup), steps(s.StepSize)
+	if s.Warmup.Unit == Percent {
+		s.Schedule.Warmup = min(s.Schedule.Warmup, total-1) // none in a run of one step
+	}
 	for _, m := range s.Milestones {
 		s.Schedule.Milestones = append(s.Schedule.Milestones, steps(m))
 	}
 	switch {
 	case fits:
-	case s.Warmup.Unit != Percent && s.Schedule.Warmup >= total:
+	case s.Schedule.Warmup >= total:
 		f.src.fault("schedule.warmup", `is %d steps, want fewer than the run's %d; "10%%" is its tenth, however long it is`, s.Schedule.Warmup, total)
 	default:
 		f.src.component("schedule", s.Schedule.Validate())
@@ -125,7 +128,7 @@ func (f *File) Assemble(ctx context.Context, scaling *objectives.Scaling, warn f
 		Task: task, Objective: f.Objective, Train: train, Test: test, Finetune: finetune,
 		Optimizer: f.Optimizer, Schedule: s.Schedule, Steps: s.Schedule.Total,
 		Workers: f.Train.Workers, Prefetch: f.Train.Prefetch, Hogwild: f.Train.Mode == hogwild,
-		LogEvery: max(1, steps(f.Log.Every)), EvalEvery: steps(f.Eval.Every), EvalCodes: f.Eval.Codes,
+		LogEvery: steps(f.Log.Every), EvalEvery: steps(f.Eval.Every), EvalCodes: f.Eval.Codes,
 		EarlyStop: f.Train.EarlyStop, MinDelta: f.Train.MinDelta,
 		CheckpointEvery: steps(f.Check.Every), Keep: f.Check.Keep, Milestones: steps(f.Check.Milestones),
 	}, f.src.faults.err()

@@ -95,7 +95,7 @@ func (d Duration) String() string {
 
 // Steps is the duration in optimizer steps of batch examples each, of which one
 // pass over the data has perEpoch and the run total. What is not zero is at least one
-// step, and less than 100% is less than the run.
+// step, and less than 100% is less than a run of several.
 func (d Duration) Steps(perEpoch float64, batch, total int) int {
 	n, most := d.N, math.MaxInt
 	switch d.Unit {
@@ -106,7 +106,7 @@ func (d Duration) Steps(perEpoch float64, batch, total int) int {
 	case Percent:
 		n *= float64(total) / 100
 		if d.N < 100 {
-			most = total - 1
+			most = max(1, total-1)
 		}
 	}
 	if n <= 0 {

@@ -235,6 +235,9 @@ func TestDurations(t *testing.T) {
 			t.Errorf("%q: got %d steps, %v; want %d", tc.text, got, err, tc.steps)
 		}
 	}
+	if n := (Duration{10, Percent}).Steps(40, 25, 1); n != 1 {
+		t.Errorf("a tenth of a run of one step is %d steps", n)
+	}
 	for _, bad := range []string{"", "x", "1 2 3", "5 days", "NaN", "-1", "1e99", "inf epochs", "1.5", "k", "101%", "%", "5%%", "1 epoch %", "-1%"} {
 		if d, err := ParseDuration(bad); err == nil {
 			t.Errorf("%q: got %v, want an error", bad, d)

@@ -41,7 +41,8 @@ type Schedule struct {
 	StepSize int `toml:"step_size"`
 	// Gamma is what the rate is multiplied by at a fall; in (0, 1].
 	Gamma float64 `toml:"gamma"`
-	// Milestones are the steps at which the rate falls; ascending.
+	// Milestones are the steps at which the rate falls, in their order; at a step that is
+	// there twice it falls twice.
 	Milestones []int `toml:"milestones"`
 	// Power of the polynomial; > 0.
 	Power float64 `toml:"power"`
@@ -165,8 +166,8 @@ func (s *Schedule) checkMilestones(f *faults) {
 		f.add("milestones", "is empty, want the steps at which the rate falls")
 	}
 	for i, m := range s.Milestones {
-		if m < 1 || i > 0 && m <= s.Milestones[i-1] {
-			f.add("milestones", "is %v, want steps of at least 1 that ascend", s.Milestones)
+		if m < 1 || i > 0 && m < s.Milestones[i-1] {
+			f.add("milestones", "is %v, want steps of at least 1 in their order", s.Milestones)
 			return
 		}
 	}

@@ -103,8 +103,8 @@ func TestScheduleFaults(t *testing.T) {
 				"schedule.gamma: is 1.5, want above 0 and at most 1",
 			}},
 		"no milestones": {Schedule{Type: "multistep", Base: 1, Total: 9, Gamma: 0.1}, []string{"schedule.milestones: is empty"}},
-		"milestones": {Schedule{Type: "multistep", Base: 1, Total: 9, Gamma: 0.1, Milestones: []int{5, 5}},
-			[]string{"schedule.milestones: is [5 5], want steps of at least 1 that ascend"}},
+		"milestones": {Schedule{Type: "multistep", Base: 1, Total: 9, Gamma: 0.1, Milestones: []int{5, 4}},
+			[]string{"schedule.milestones: is [5 4], want steps of at least 1 in their order"}},
 		"power": {Schedule{Type: "polynomial", Base: 1, Total: 9, Power: math.NaN()}, []string{"schedule.power: is NaN, want a number above 0"}},
 		"cycle": {Schedule{Type: "onecycle", Base: 1, Total: 9, PctStart: 1, DivFactor: 0.5, Anneal: "cosine"},
 			[]string{
