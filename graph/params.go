@@ -43,7 +43,12 @@ type Params struct {
 	seed   uint64
 	list   []*Param
 	byPath map[string]*Param
+	values int // of all arrays
 }
+
+// maxValues bounds the values of a model, 16 GiB: a slip of the keyboard must not take
+// all memory of the machine, and has a sentence for it.
+const maxValues = 1 << 32
 
 // NewParams makes an empty store. Initial weights are drawn from the seed and
 // the path of the parameter alone, so that adding a layer changes no other.
@@ -101,7 +106,15 @@ func (ps *Params) obtain(path string, init Init, buffer bool, shape []int) (*Par
 			return nil, fmt.Errorf("has shape %v; every size must be at least 1", shape)
 		}
 	}
-	v := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(mem.Floats(tensor.Shape(shape).TotalSize())))
+	n := 1
+	for _, d := range shape {
+		if d > (maxValues-ps.values)/n {
+			return nil, fmt.Errorf("of shape %v is too large: the parameters made before it have %d values, and those of a model are at most %d", shape, ps.values, maxValues)
+		}
+		n *= d
+	}
+	v := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(mem.Floats(n)))
+	ps.values += n
 	p := &Param{Path: path, Shape: slices.Clone(shape), Data: v.Float32s(), Buffer: buffer, value: v}
 	r := draw.New(draw.Key(ps.seed, "init/"+path, 0, 0))
 	init(r, shape, p.Data)

@@ -128,6 +128,8 @@ func (e *PatchClusters) Check(shape []int) error {
 		bad("pool: is %d, want 1 to %d: there are %dx%d patches", e.Pool, min(rows, cols), rows, cols)
 	case shape[0]*e.Patch*e.Patch > maxPatchValues:
 		bad("patch: of %d pixels has %d values, want at most %d", e.Patch, shape[0]*e.Patch*e.Patch, maxPatchValues)
+	case e.K > maxWeights/(shape[0]*e.Patch*e.Patch):
+		bad("k: %d centers of patches of %d values are %d weights, want at most %d", e.K, shape[0]*e.Patch*e.Patch, e.K*shape[0]*e.Patch*e.Patch, maxWeights)
 	case e.K*e.Pool*e.Pool > maxWidth:
 		bad("k, pool: the code has %d values, want at most %d", e.K*e.Pool*e.Pool, maxWidth)
 	}

@@ -173,6 +173,15 @@ func TestResNetSize(t *testing.T) {
 	if want := 11_176_512 - 64*3*(7*7-3*3); ps.Count() != want {
 		t.Errorf("%d weights, want %d", ps.Count(), want)
 	}
+	gains := 0
+	for _, p := range ps.Trained() {
+		if p.Gain() {
+			gains += len(p.Data)
+		}
+	}
+	if n := e.(*ResNet).weights(3); n != ps.Count()-gains {
+		t.Errorf("%d weights are foreseen, want %d", n, ps.Count()-gains)
+	}
 	for _, path := range []string{"conv1/weight", "bn1/running_var", "layer2/0/downsample/0/weight", "layer4/1/bn2/bias"} {
 		if ps.Get("encoder/"+path) == nil {
 			t.Errorf("there is no parameter %s", path)

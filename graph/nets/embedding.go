@@ -71,6 +71,8 @@ func (e *Embedding) Check(shape []int) error {
 	}
 	if e.MaxN > 0 && !(e.Buckets >= 1 && e.Buckets <= maxBuckets) {
 		bad("buckets: is %d, want 1 to %d", e.Buckets, maxBuckets)
+	} else if n := e.Buckets * e.Dim; e.MaxN > 0 && n > maxWeights {
+		bad("buckets, dim: %d rows of %d values for the parts of words are %d weights, want at most %d", e.Buckets, e.Dim, n, maxWeights)
 	}
 	if len(shape) != 1 {
 		bad("an example has shape %v; an embedding takes runs of words: data from a text", shape)

@@ -3,7 +3,6 @@ package nets
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	G "gorgonia.org/gorgonia"
 
@@ -76,11 +75,7 @@ func (e *IGPT) Check(shape []int) error {
 }
 
 func (e *IGPT) blocks() Blocks {
-	hidden := math.Round(e.MLPRatio * float64(e.Dim))
-	if !(hidden >= 0 && hidden <= 2*maxWidth) {
-		hidden = 0 // refused by Check; NaN too
-	}
-	return Blocks{Depth: e.Depth, Heads: e.Heads, Hidden: int(hidden), Act: ops.Activation{Func: ops.GELU},
+	return Blocks{Depth: e.Depth, Heads: e.Heads, Hidden: hiddenWidth(e.MLPRatio, e.Dim), Act: ops.Activation{Func: ops.GELU},
 		Eps: layers.LayerNormEps, Dropout: e.Dropout, Causal: true, Weight: layers.Normal(igptStd)}
 }
 

@@ -3,6 +3,9 @@ package nets
 import (
 	"fmt"
 	"math"
+
+	"x2vec/data/draw"
+	"x2vec/graph"
 )
 
 // SinCos2D is the table of sine-cosine positions of a grid of rows x cols tokens,
@@ -46,4 +49,15 @@ func SinCos(dim, length, lead int) ([]float32, error) {
 		}
 	}
 	return table, nil
+}
+
+// tabled starts a buffer as a table, which is made once there is room for the buffer.
+func tabled(s *graph.Scope, table func() ([]float32, error)) graph.Init {
+	return func(_ *draw.Rand, _ []int, w []float32) {
+		values, err := table()
+		if err != nil {
+			s.Fail("%w", err)
+		}
+		copy(w, values)
+	}
 }

@@ -70,7 +70,37 @@ func (e *ResNet) Check(shape []int) error {
 	if err := picture(shape); err != nil {
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	if n := e.weights(shape[0]); n > maxWeights {
+		return fmt.Errorf("blocks, width: bring the encoder to %d weights, want at most %d", n, maxWeights)
+	}
+	return nil
+}
+
+// weights counts those of the convolutions, and of the layer to the code.
+func (e *ResNet) weights(channels int) int {
+	stem := 3 * 3
+	if e.Stem == "large" {
+		stem = 7 * 7
+	}
+	n, in := stem*channels*e.Width, e.Width
+	for i, blocks := range e.Blocks {
+		w, out := e.Width<<i, e.channels(i)
+		for range blocks {
+			if e.Block == bottleneck {
+				n += in*w + 3*3*w*w + w*out
+			} else {
+				n += 3 * 3 * (in*w + w*w)
+			}
+			if in != out {
+				n += in * out // the shortcut's
+			}
+			in = out
+		}
+	}
+	return n + in*e.Code
 }
 
 // CodeSize implements Encoder.

@@ -3,12 +3,10 @@ package nets
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	G "gorgonia.org/gorgonia"
 
 	"x2vec/data"
-	"x2vec/data/draw"
 	"x2vec/graph"
 	"x2vec/graph/layers"
 	"x2vec/graph/ops"
@@ -115,12 +113,8 @@ func (e *Transformer) Check(shape []int) error {
 
 // blocks is the stack; mask is (B, lead+T).
 func (e *Transformer) blocks(mask *G.Node) Blocks {
-	hidden := math.Round(e.MLPRatio * float64(e.Dim))
-	if !(hidden >= 0 && hidden <= 2*maxWidth) {
-		hidden = 0 // refused by Check; NaN too
-	}
 	act, _ := layers.Activation(e.Activation) // Check says what is wrong
-	return Blocks{Depth: e.Depth, Heads: e.Heads, Hidden: int(hidden), Post: e.Norm == "post", Act: act,
+	return Blocks{Depth: e.Depth, Heads: e.Heads, Hidden: hiddenWidth(e.MLPRatio, e.Dim), Post: e.Norm == "post", Act: act,
 		Eps: layers.LayerNormEps, Dropout: e.Dropout, Causal: e.Causal, Mask: mask, Weight: layers.Normal(sequenceStd)}
 }
 
@@ -160,11 +154,8 @@ func (e *Transformer) positions(s *graph.Scope, lead, length int) *G.Node {
 	if e.Positions == "learned" {
 		return s.Param("pos_embed", layers.Normal(sequenceStd), lead+length, e.Dim)
 	}
-	table, err := SinCos(e.Dim, length, lead)
-	if err != nil {
-		s.In("pos_embed").Fail("%w", err)
-	}
-	return s.Buffer("pos_embed", func(_ *draw.Rand, _ []int, w []float32) { copy(w, table) }, lead+length, e.Dim)
+	table := func() ([]float32, error) { return SinCos(e.Dim, length, lead) }
+	return s.Buffer("pos_embed", tabled(s.In("pos_embed"), table), lead+length, e.Dim)
 }
 
 // Pool implements Sequenced.

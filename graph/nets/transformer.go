@@ -3,6 +3,7 @@ package nets
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	G "gorgonia.org/gorgonia"
 
@@ -49,7 +50,23 @@ func (b Blocks) Check(dim int) error {
 	if b.Hidden < 1 || b.Hidden > maxWidth {
 		bad("mlp_ratio: makes a hidden layer of %d values, want 1 to %d", b.Hidden, maxWidth)
 	}
-	return errors.Join(errs...)
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	if n := b.Depth * (4*dim*dim + 2*dim*b.Hidden); n > maxWeights {
+		return fmt.Errorf("depth, dim, mlp_ratio: %d blocks of %d values with hidden layers of %d have %d weights, want at most %d", b.Depth, dim, b.Hidden, n, maxWeights)
+	}
+	return nil
+}
+
+// hiddenWidth is the width of a hidden layer in units of dim; 0, which Check refuses,
+// where that is no width.
+func hiddenWidth(ratio float64, dim int) int {
+	hidden := math.Round(ratio * float64(dim))
+	if !(hidden >= 0 && hidden <= 2*maxWidth) { // NaN too
+		return 0
+	}
+	return int(hidden)
 }
 
 // Apply builds the stack on x, (B, T, D), and taps the result of each block as

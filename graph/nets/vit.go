@@ -3,11 +3,9 @@ package nets
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	G "gorgonia.org/gorgonia"
 
-	"x2vec/data/draw"
 	"x2vec/graph"
 	"x2vec/graph/layers"
 	"x2vec/graph/ops"
@@ -98,11 +96,7 @@ func (e *ViT) Check(shape []int) error {
 }
 
 func (e *ViT) blocks() Blocks {
-	hidden := math.Round(e.MLPRatio * float64(e.Dim))
-	if !(hidden >= 0 && hidden <= 2*maxWidth) {
-		hidden = 0 // refused by Check; NaN too
-	}
-	return Blocks{Depth: e.Depth, Heads: e.Heads, Hidden: int(hidden),
+	return Blocks{Depth: e.Depth, Heads: e.Heads, Hidden: hiddenWidth(e.MLPRatio, e.Dim),
 		Act: ops.Activation{Func: ops.GELU}, Eps: vitEps, Dropout: e.Dropout}
 }
 
@@ -177,12 +171,8 @@ func (e *ViT) EncodeMap(s *graph.Scope, x *G.Node) layers.Map {
 
 // FixedPositions is a buffer with the sine-cosine positions of a grid, (lead+T, dim).
 func FixedPositions(s *graph.Scope, name string, dim int, grid ops.PatchGrid, lead int) *G.Node {
-	table, err := SinCos2D(dim, grid.Rows(), grid.Cols(), lead)
-	if err != nil {
-		s.In(name).Fail("%w", err)
-	}
-	init := func(_ *draw.Rand, _ []int, w []float32) { copy(w, table) }
-	return s.Buffer(name, init, lead+grid.Patches(), dim)
+	table := func() ([]float32, error) { return SinCos2D(dim, grid.Rows(), grid.Cols(), lead) }
+	return s.Buffer(name, tabled(s.In(name), table), lead+grid.Patches(), dim)
 }
 
 // Attends implements Attentive.
