@@ -156,7 +156,8 @@ func (s *Store) Verify(step int) error {
 // from there would write over what the newer program did.
 func (s *Store) Latest() (*Snapshot, []Damage, error) {
 	// While this reads without the run's lock, the run may prune what was just
-	// listed; then there is a newer one, and it is looked for again.
+	// listed; then there is a newer one, and it is looked for again: those that are
+	// older than the one that went are no answer.
 	for range 100 {
 		entries, err := s.entries()
 		if err != nil {
@@ -171,7 +172,7 @@ func (s *Store) Latest() (*Snapshot, []Damage, error) {
 			}
 			if gone(e.folder) {
 				pruned = true
-				continue
+				break
 			}
 			var newer *VersionError
 			if errors.As(err, &newer) {

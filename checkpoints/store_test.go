@@ -302,7 +302,8 @@ func TestConcurrentReaders(t *testing.T) {
 	}
 	for step := 1; step <= 100; step++ {
 		save(t, writer, step)
-		if _, err := writer.Prune(Policy{Last: 1}); err != nil {
+		// Step 0 stays, a milestone: whoever finds the newest gone must not take it.
+		if _, err := writer.Prune(Policy{Last: 1, Every: 1000}); err != nil {
 			t.Error(err)
 		}
 	}
