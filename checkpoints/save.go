@@ -18,13 +18,16 @@ import (
 // Save writes a checkpoint and returns once it is on the disk under its final
 // name; one of the same step is replaced. Where Save fails or is stopped, what
 // was there stays as it was, and the error names the file and the checkpoint to
-// go back to. The arrays are read from several goroutines and not changed.
+// go back to; where only the last sync fails, the new one is there too. The arrays are read from several goroutines and not changed.
 func (s *Store) Save(snap *Snapshot) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	step := snap.State.Step
 	if err := s.save(snap); err != nil {
 		delete(s.good, step)
+		if late, ok := errors.AsType[*unsynced](err); ok {
+			return fmt.Errorf("checkpoint of step %d is written, but its name may not outlast a power cut: %w%s", step, late.err, s.before(step))
+		}
 		return fmt.Errorf("checkpoint of step %d not saved: %w; %s", step, err, s.untouched())
 	}
 	s.good[step] = true
@@ -39,6 +42,23 @@ func (s *Store) untouched() string {
 		return "there was none before it"
 	}
 	return fmt.Sprintf("the newest there, of step %d, is untouched", entries[len(entries)-1].step)
+}
+
+// unsynced is the error of a checkpoint that is in its place, and whole, but whose name
+// is not known to be on the disk.
+type unsynced struct{ err error }
+
+func (u *unsynced) Error() string { return u.err.Error() }
+
+// before says where a run can go on that has lost the checkpoint of a step.
+func (s *Store) before(step int) string {
+	entries, _ := s.entries()
+	for _, e := range slices.Backward(entries) {
+		if e.step != step {
+			return fmt.Sprintf("; the newest beside it, of step %d, is untouched", e.step)
+		}
+	}
+	return ""
 }
 
 // A part is a file of a checkpoint that is to be written.
@@ -218,7 +238,7 @@ func (s *Store) commit(beside string, step int) error {
 		return errors.Join(err, s.disk.RemoveAll(beside))
 	}
 	if err := s.disk.SyncDir(s.dir); err != nil {
-		return fmt.Errorf("%s: its new name may not outlast a power cut: %w", final, cause(err))
+		return &unsynced{fmt.Errorf("%s: %w", s.dir, cause(err))}
 	}
 	if replaces {
 		// The new one is in place whether or not this succeeds, and the next Save
