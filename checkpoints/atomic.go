@@ -42,10 +42,8 @@ func writeAtomic(d filesystem, path string, content func(io.Writer) error) error
 	return nil
 }
 
-// MakeDir makes a folder and those above it that are missing, so that they last:
+// makeDir makes a folder and those above it that are missing, so that they last:
 // each is synced into the one above.
-func MakeDir(path string) error { return makeDir(disk{}, filepath.Clean(path)) }
-
 func makeDir(d filesystem, path string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return nil

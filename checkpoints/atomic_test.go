@@ -13,7 +13,7 @@ func TestMakeDir(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "runs", "a")
 	for range 2 { // also where it is there
-		if err := MakeDir(path + "/"); err != nil {
+		if err := makeDir(disk{}, path); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -36,10 +36,10 @@ func TestMakeDir(t *testing.T) {
 	if err := WriteFile(file, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := MakeDir(file); err == nil || err.Error() != file+": is a file, want a folder" {
+	if err := makeDir(disk{}, file); err == nil || err.Error() != file+": is a file, want a folder" {
 		t.Errorf("error %v", err)
 	}
-	if err := MakeDir(filepath.Join(file, "a")); err == nil {
+	if err := makeDir(disk{}, filepath.Join(file, "a")); err == nil {
 		t.Error("made a folder in a file")
 	}
 }

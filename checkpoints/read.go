@@ -26,19 +26,10 @@ func (d Damage) Error() string { return filepath.Join(d.Folder, d.File) + ": " +
 
 // ReadFolder reads and verifies the checkpoint in a folder, wherever that is.
 // Every faulty file is named; the errors are Damages or a *VersionError.
-func ReadFolder(folder string) (*Snapshot, error) { return readFolder(folder, true) }
-
-// ReadWeights is ReadFolder without optimizer and extra arrays, which then are
-// neither read nor verified: for those who only use the model.
-func ReadWeights(folder string) (*Snapshot, error) { return readFolder(folder, false) }
-
-func readFolder(folder string, all bool) (*Snapshot, error) {
+func ReadFolder(folder string) (*Snapshot, error) {
 	m, err := readManifest(folder)
 	if err != nil {
 		return nil, err
-	}
-	if !all {
-		m.Files = slices.DeleteFunc(m.Files, func(f manifestFile) bool { return f.Name == OptimizerFile || f.Name == ExtraFile })
 	}
 	s := new(Snapshot)
 	var extra *File
@@ -180,7 +171,8 @@ func checkedFile(path string, entry manifestFile, decode func(name string, r io.
 	decodeErr := decode(entry.Name, r, size)
 	// What decode did not want is read for the checksum alone. It is looked at
 	// first: where bytes were changed, what they seem to say is no news.
-	if _, err := io.CopyBuffer(io.Discard, r, make([]byte, blockSize)); err != nil {
+	// The blank Writer hides that Discard reads for itself, 8 KiB at a time.
+	if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, r, make([]byte, blockSize)); err != nil {
 		return errors.New(unreadable(err))
 	}
 	if sum := hex.EncodeToString(hash.Sum(nil)); sum != entry.SHA256 {
@@ -202,7 +194,7 @@ func gone(folder string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// damages are those that an error of readFolder or verifyFolder consists of.
+// damages are those that an error of ReadFolder or verifyFolder consists of.
 func damages(err error) []Damage {
 	if d, ok := err.(Damage); ok {
 		return []Damage{d}
