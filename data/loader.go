@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -204,13 +203,7 @@ func (l *Loader[T]) take() (*Ready[T], int) {
 }
 
 func (l *Loader[T]) prepare(r *Ready[T], step int, order *draw.Perm) (err error) {
-	// A fault in a reader or a method must not take the process, and with it the
-	// unsaved steps, down from a goroutine that nobody can recover.
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("internal fault while preparing the batch: %v\n%s", p, debug.Stack())
-		}
-	}()
+	defer Recover(&err, "preparing the batch")
 	b := r.Batch
 	b.Epoch, b.Step = step/l.perEp, step
 	at := step % l.perEp * l.o.Batch
@@ -259,9 +252,14 @@ func (b *Batch) read(src Source, i int, e *Example) error {
 	}
 	e.Factors = b.Factors[i*factors : (i+1)*factors : (i+1)*factors]
 	e.Label = -1
-	if err := src.Read(b.Index[i], e); err != nil {
+	if err := read(src, b.Index[i], e); err != nil {
 		return fmt.Errorf("%s (%s): example %d: %w", b.Spec.Name, b.Spec.Split, b.Index[i], err)
 	}
 	b.Labels[i] = e.Label
 	return nil
+}
+
+func read(src Source, index int, e *Example) (err error) {
+	defer Recover(&err, "reading it")
+	return src.Read(index, e)
 }

@@ -16,6 +16,7 @@ import (
 type numbered struct {
 	n    int
 	fail int // example that cannot be read; 0 = none
+	trap int // example whose reader panics; 0 = none
 	slow time.Duration
 }
 
@@ -26,6 +27,9 @@ func (s numbered) Len() int { return s.n }
 func (s numbered) Read(i int, e *Example) error {
 	if s.fail > 0 && i == s.fail {
 		return errors.New("the file is cut off")
+	}
+	if s.trap > 0 && i == s.trap {
+		panic("a fault of the reader")
 	}
 	time.Sleep(s.slow)
 	for p := range e.Pixels {
@@ -291,6 +295,11 @@ func TestSequential(t *testing.T) {
 	}
 	if last == nil || last.Error() != "numbered (train): example 20: the file is cut off" {
 		t.Errorf("an example that cannot be read: %v", last)
+	}
+	for _, last = range Sequential(numbered{n: 23, trap: 20}, 8) {
+	}
+	if last == nil || !strings.HasPrefix(last.Error(), "numbered (train): example 20: internal fault while reading it: a fault of the reader\n") {
+		t.Errorf("a reader that panics: %v", last)
 	}
 	for _, err := range Sequential(numbered{n: 23}, 0) {
 		if err == nil || err.Error() != "batch: is 0, want at least 1" {

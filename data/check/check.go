@@ -179,6 +179,10 @@ func scan(ctx context.Context, src data.Source, progress func(done int)) ([]find
 		wg.Go(func() {
 			const chunk = 256
 			e := data.Example{Pixels: make([]byte, spec.Size()), Factors: make([]float32, len(spec.Factors))}
+			read := func(i int) (err error) {
+				defer data.Recover(&err, "reading it")
+				return src.Read(i, &e)
+			}
 			for {
 				lo := int(next.Add(chunk)) - chunk
 				hi := min(lo+chunk, len(found))
@@ -188,7 +192,7 @@ func scan(ctx context.Context, src data.Source, progress func(done int)) ([]find
 				part := make([]sums, channels)
 				for i := lo; i < hi; i++ {
 					e.Label = -1
-					if found[i].err = src.Read(i, &e); found[i].err == nil {
+					if found[i].err = read(i); found[i].err == nil {
 						found[i].look(&e, part)
 					}
 				}

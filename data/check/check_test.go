@@ -95,6 +95,20 @@ func TestMany(t *testing.T) {
 	}
 }
 
+// trapped is a source whose reader panics.
+type trapped struct{ listed }
+
+func (trapped) Read(int, *data.Example) error { panic("a fault of the reader") }
+
+// A fault of a reader is one of the example, and does not end the program.
+func TestReaderPanics(t *testing.T) {
+	s := trapped{listed{"train", [][]byte{{0, 1}, {2, 3}}, []int{0, 1}, []int{1, 1, 2}}}
+	r, err := Run(t.Context(), s, nil, nil)
+	if err != nil || r.Splits[0].Damaged.Count != 2 || !strings.HasPrefix(r.Splits[0].Damaged.First[1].Error, "internal fault while reading it: a fault of the reader") {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 func TestBuiltin(t *testing.T) {
 	train, err := readers.Open(readers.Options{})
 	if err != nil {

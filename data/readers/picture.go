@@ -17,6 +17,7 @@ import (
 	_ "golang.org/x/image/bmp"
 	_ "golang.org/x/image/webp"
 
+	"x2vec/data"
 	"x2vec/data/transforms"
 )
 
@@ -35,6 +36,7 @@ func isPicture(name string) bool {
 
 // pictureSize reads no more than the header of a picture.
 func pictureSize(path string) (w, h int, err error) {
+	defer data.Recover(&err, "looking at "+path)
 	f, err := os.Open(path)
 	if err != nil {
 		return 0, 0, err
@@ -83,7 +85,8 @@ func decode(dst, raw []byte, channels, size int, fit transforms.Fit) error {
 }
 
 // decodeFile is decode of a file, whose name its errors begin with.
-func decodeFile(dst []byte, path string, channels, size int, fit transforms.Fit) error {
+func decodeFile(dst []byte, path string, channels, size int, fit transforms.Fit) (err error) {
+	defer data.Recover(&err, "decoding "+path)
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
