@@ -100,6 +100,9 @@ func (c *chosen) Read(index int, into *Example) error {
 	if err := c.subset.Read(index, into); err != nil {
 		return err
 	}
+	if l := into.Label; l < 0 || l >= len(c.number) || c.number[l] < 0 {
+		return fmt.Errorf("is of class %d, which is none of those that were chosen, and was of one of them before", l)
+	}
 	into.Label = c.number[into.Label]
 	return nil
 }

@@ -53,6 +53,32 @@ func TestOnly(t *testing.T) {
 	}
 }
 
+// fickle gives an example another label than it had when the labels were asked for.
+type fickle struct {
+	lettered
+	label int
+}
+
+func (f fickle) Label(i int) int { return i%4 - 1 }
+func (f fickle) Read(i int, into *Example) error {
+	err := f.lettered.Read(i, into)
+	into.Label = f.label
+	return err
+}
+
+func TestOnlyOfOtherLabels(t *testing.T) {
+	for _, label := range []int{-1, 1, 3} {
+		src, err := Only(fickle{lettered(20), label}, []string{"c", "a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := Example{Pixels: make([]byte, 1)}
+		if err := src.Read(0, &e); err == nil || !strings.Contains(err.Error(), "which is none of those that were chosen") {
+			t.Errorf("label %d: %v", label, err)
+		}
+	}
+}
+
 func TestUnseen(t *testing.T) {
 	test, err := Subset(lettered(20), []int{3, 4, 19})
 	if err != nil {

@@ -317,8 +317,8 @@ func (f *folder) Len() int { return len(f.files) }
 func (f *folder) File(index int) string { return filepath.Join(f.root, f.files[index].path) }
 
 // Read decodes a picture. One that turns out to be damaged is an error that
-// names it; where damaged ones are skipped, the next sound one stands in for it,
-// the same every time.
+// names it; where damaged ones are skipped, the next sound one of the same class stands
+// in for it, the same every time.
 func (f *folder) Read(index int, into *data.Example) error {
 	if err := data.InRange(index, len(f.files)); err != nil {
 		return err
@@ -326,6 +326,9 @@ func (f *folder) Read(index int, into *data.Example) error {
 	var fault error
 	for tried := range len(f.files) {
 		i := (index + tried) % len(f.files)
+		if f.files[i].label != f.files[index].label {
+			continue
+		}
 		err := f.pixels(i, into.Pixels)
 		if err == nil {
 			into.Label = f.files[i].label
@@ -340,7 +343,7 @@ func (f *folder) Read(index int, into *data.Example) error {
 			return fault
 		}
 		if _, before := f.warned.LoadOrStore(i, true); !before {
-			f.o.warn("skipped, the next picture stands in: %v", err)
+			f.o.warn("skipped, another picture stands in: %v", err)
 		}
 	}
 	return fault

@@ -6,7 +6,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"image"
 	"image/color"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -194,6 +196,57 @@ func TestFolderDamage(t *testing.T) {
 	other := albums(t)
 	other["val/orchids/x.png"] = files["a.png"]
 	refuses(t, "another class in test", Options{Name: "folder", Path: write(t, other), Split: "test", Size: 4}, `no class "orchids"; they have roses, tulips`)
+}
+
+// What stands in for a damaged picture is of its class, so that no label is wrong.
+func TestFolderStandIn(t *testing.T) {
+	whole := encode(t, "png", plain(40, 40, red))
+	files := map[string][]byte{
+		"train/a/1.png": encode(t, "png", plain(8, 8, green)),
+		"train/a/2.png": whole[:len(whole)/2], // sound header
+		"train/b/3.png": encode(t, "png", plain(8, 8, blue)),
+		"train/c/4.png": whole[:len(whole)/2],
+		"test/a/5.png":  encode(t, "png", plain(8, 8, green)),
+	}
+	src, err := Open(Options{Name: "folder", Path: write(t, files), Size: 8, OnDamaged: "skip"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := read(t, src, 1); e.Label != 0 || e.Pixels[64] != 255 || e.Pixels[2*64] != 0 {
+		t.Errorf("in place of one of the first class: label %d, %v", e.Label, e.Pixels)
+	}
+	e := data.Example{Pixels: make([]byte, 3*64)}
+	if err := src.Read(3, &e); err == nil || !strings.Contains(err.Error(), "4.png: is damaged") {
+		t.Errorf("the only one of its class: %v", err)
+	}
+}
+
+// A decoder that panics says of the file that it is damaged, and ends nothing.
+func TestFolderDecoderPanics(t *testing.T) {
+	image.RegisterFormat("trap", "trap!", func(io.Reader) (image.Image, error) { panic("a fault of the decoder") },
+		func(r io.Reader) (image.Config, error) {
+			if b, _ := io.ReadAll(r); len(b) > 5 {
+				panic("a fault of the decoder")
+			}
+			return image.Config{Width: 8, Height: 8}, nil
+		})
+	files := map[string][]byte{
+		"train/a.png": encode(t, "png", plain(8, 8, green)),
+		"train/b.png": []byte("trap!"), // in its pixels
+		"test/c.png":  encode(t, "png", plain(8, 8, green)),
+	}
+	o := Options{Name: "folder", Path: write(t, files), Size: 8}
+	src, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := data.Example{Pixels: make([]byte, 3*64)}
+	if err := src.Read(1, &e); err == nil || !strings.Contains(err.Error(), "b.png: a fault of the decoder") {
+		t.Errorf("%v", err)
+	}
+	files["train/b.png"] = []byte("trap! and more") // in its header
+	o.Path = write(t, files)
+	refuses(t, "a decoder that panics", o, "internal fault while looking at ", "b.png: a fault of the decoder")
 }
 
 func TestFolderChecksum(t *testing.T) {
