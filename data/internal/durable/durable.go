@@ -2,9 +2,11 @@
 package durable
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 )
 
 // Commit writes what f holds to the disk, closes it, gives it the name path and
@@ -29,7 +31,16 @@ func Commit(f *os.File, path string) error {
 		return err
 	}
 	defer dir.Close()
-	return dir.Sync()
+	return synced(dir.Sync())
+}
+
+// synced is the error of a folder's sync, but that of network and FUSE file systems
+// which sync files and know no folders.
+func synced(err error) error {
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return err
 }
 
 // Write makes the file path of what write gives, beside it and then in its place.

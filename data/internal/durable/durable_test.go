@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -32,5 +33,17 @@ func TestWrite(t *testing.T) {
 	}
 	if err := Write(filepath.Join(path, "b"), say("x")); err == nil {
 		t.Error("a folder that is a file")
+	}
+}
+
+// A file system that cannot sync folders is no fault; a disk that fails is.
+func TestSynced(t *testing.T) {
+	for _, code := range []syscall.Errno{syscall.EINVAL, syscall.ENOTSUP, syscall.ENOSYS} {
+		if err := synced(&os.PathError{Op: "sync", Path: "x", Err: code}); err != nil {
+			t.Errorf("%d: %v", code, err)
+		}
+	}
+	if err := synced(&os.PathError{Op: "sync", Path: "x", Err: syscall.EIO}); !errors.Is(err, syscall.EIO) {
+		t.Errorf("EIO: %v", err)
 	}
 }
