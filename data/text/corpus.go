@@ -143,9 +143,6 @@ func (c *Corpus) Count() int64 { return c.to - c.from }
 // Seen is the number of words in the text, whether in the vocabulary or not.
 func (c *Corpus) Seen() int64 { return c.seen }
 
-// Close frees the file that the words stand in, if there is one.
-func (c *Corpus) Close() error { return c.store.close() }
-
 // Read implements data.Source.
 func (c *Corpus) Read(index int, into *data.Example) error {
 	if err := data.InRange(index, c.Len()); err != nil {

@@ -10,7 +10,8 @@ import (
 
 // store is a list of numbers, in memory as long as there are few of them and then
 // in a file without a name. It is filled, renumbered once, and then read from any
-// goroutine.
+// goroutine. Whoever drops it needs to close nothing: a file that is no longer reached
+// is closed by package os, and its room is free again.
 type store struct {
 	memory int64 // numbers that are held in memory
 	temp   string
@@ -178,6 +179,7 @@ func (s *store) read(into []int32, at int64) (int, error) {
 	return n, nil
 }
 
+// close is for a text that could not be read.
 func (s *store) close() error {
 	if s.file == nil {
 		return nil

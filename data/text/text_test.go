@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -164,7 +165,6 @@ func TestReadForms(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			return
 		}
-		defer c.Close()
 		if got := words(t, c); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
@@ -209,6 +209,42 @@ func TestReadForms(t *testing.T) {
 	}
 }
 
+// The file of a large text goes with it, though nobody closes it: many runs of one
+// program read a text each.
+func TestSpilledIsFreed(t *testing.T) {
+	o := small
+	o.Memory, o.Temp = 8, t.TempDir()
+	path := write(t, o.Temp, "plain", []byte(strings.Repeat("b a b c b\n", 20_000)))
+	held := func() (n int) {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skip("what files are open cannot be seen here: ", err)
+		}
+		for _, e := range entries {
+			if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && strings.HasPrefix(to, o.Temp) {
+				n++
+			}
+		}
+		return n
+	}
+	c, err := Read(context.Background(), o, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if held() != 1 {
+		t.Fatalf("%d files are open, want 1", held())
+	}
+	runtime.KeepAlive(c)
+	for range 200 {
+		runtime.GC()
+		if held() == 0 {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Error("the file is open for good")
+}
+
 // Rare words are left out, wherever the words of the text are held.
 func TestVocabulary(t *testing.T) {
 	var b strings.Builder
@@ -245,9 +281,6 @@ func TestVocabulary(t *testing.T) {
 		for what, c := range map[string]*Corpus{"in memory": inMemory, "on disk": onDisk} {
 			if got := words(t, c); !slices.Equal(got, want) {
 				t.Errorf("%s, %s: the text is another one", name, what)
-			}
-			if err := c.Close(); err != nil {
-				t.Error(err)
 			}
 		}
 	}
@@ -295,7 +328,6 @@ func TestLargerThanMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
 	v, e := c.Spec().Words, data.Example{Tokens: make([]int32, o.Length)}
 	for _, i := range []int{c.Len() - 1, 0, c.Len() / 3} {
 		if err := c.Read(i, &e); err != nil {
