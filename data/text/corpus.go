@@ -205,7 +205,6 @@ func newBuilder(o Options) *builder {
 	}
 	b := &builder{o: o, number: map[string]int32{}, store: &store{memory: o.Memory / 4, temp: o.Temp}, limit: maxDistinct}
 	if o.Words != nil {
-		b.limit = o.Words.Len() + 1
 		for i, w := range o.Words.Words {
 			b.number[w] = int32(i)
 		}
@@ -345,9 +344,9 @@ func (b *builder) finish(name string) (*Corpus, error) {
 		if words, err = b.counted(); err != nil {
 			return nil, err
 		}
-		unknown, ok := words.Find(data.UnknownWord)
-		if !ok {
-			unknown = -1
+		unknown := -1
+		if at, ok := words.Find(data.UnknownWord); ok && b.o.Unknown { // else it is a word like any other
+			unknown = at
 		}
 		final := make([]int32, len(b.counts))
 		for i := range final {
