@@ -33,11 +33,7 @@ func learnFile(ctx context.Context, l *tokenizer.Learner, stdin io.Reader, path 
 	l.Begin()
 	s := &pieces{emit: l.Add}
 	if _, err := io.Copy(s, untilDone{ctx, r}); err != nil {
-		err = fmt.Errorf("%s: %w", path, err)
-		if ctx.Err() != nil {
-			return err
-		}
-		return data.Input(err)
+		return faulty(ctx, fmt.Errorf("%s: %w", path, err))
 	}
 	if err := s.close(); err != nil {
 		return data.Input(fmt.Errorf("%s: %w", path, err))

@@ -27,8 +27,6 @@ type LineOptions struct {
 	// Text and Label name the columns of a csv or tsv; empty = those of usual names.
 	// Numbers count columns from 1, of a file without a heading.
 	Text, Label string
-	// Split is "train" or "test".
-	Part string
 	// TestShare is the share of the texts that is drawn for tests by Seed, where no file
 	// and no column says which they are.
 	TestShare float64
@@ -125,10 +123,17 @@ func ReadLines(ctx context.Context, o LineOptions, path string) (train, test *Li
 		return nil, nil, err
 	}
 	r := &lineReader{o: o, classes: map[string]int32{}}
+	// Once for how many texts there are, where some are drawn for tests, once for the
+	// vocabulary, of the texts for training alone, and once for the words.
+	if o.TestShare > 0 {
+		if err := r.files(ctx, files, func(item) error { return nil }); err != nil {
+			return nil, nil, err
+		}
+		r.draw()
+	}
 	if o.Words == nil {
-		// Once for the vocabulary, of the texts for training alone, and once for the words.
 		r.count = newBuilder(o.Options)
-		if err := r.files(ctx, files, nil); err != nil {
+		if err := r.files(ctx, files, r.learn); err != nil {
 			return nil, nil, err
 		}
 		if r.o.Words, err = r.count.counted(); err != nil {
@@ -139,7 +144,7 @@ func ReadLines(ctx context.Context, o LineOptions, path string) (train, test *Li
 	all := &Lines{length: o.Length}
 	all.spec = data.Spec{Split: "train", Shape: []int{o.Length}, Words: r.count.o.Words}
 	all.spec.Name, _, _ = strings.Cut(filepath.Base(path), ".")
-	if err := r.files(ctx, files, all); err != nil {
+	if err := r.files(ctx, files, func(t item) error { return r.add(t, all) }); err != nil {
 		return nil, nil, err
 	}
 	if len(all.records) == 0 {
@@ -149,12 +154,6 @@ func ReadLines(ctx context.Context, o LineOptions, path string) (train, test *Li
 	all.seen = r.count.seen
 	for _, n := range r.count.counts {
 		all.known += n
-	}
-	if !r.split && o.TestShare > 0 {
-		order := draw.NewPerm(draw.Key(o.Seed, "lines/test", 0, 0), len(all.records))
-		for i := range int(o.TestShare * float64(len(all.records))) {
-			all.records[order.At(i)].test = true
-		}
 	}
 	train, test = all.part(false), all.part(true)
 	if len(train.records) == 0 {
@@ -203,19 +202,40 @@ type lineReader struct {
 	classes map[string]int32 // by first use
 	words   []int32          // of a text
 	split   bool             // files or a column say which texts are for tests
+	texts   int              // that were taken since files began
+	drawn   []bool           // those for tests; nil = none was drawn
 }
 
-// files reads all of them: into all, or into the count of words where that is nil.
-func (r *lineReader) files(ctx context.Context, files []string, all *Lines) error {
+// An item is a text as it stands in a file.
+type item struct {
+	where, text, label string // where is the file and the line
+	test               bool
+}
+
+// files has take see all texts.
+func (r *lineReader) files(ctx context.Context, files []string, take func(item) error) error {
+	r.texts = 0
 	for _, path := range files {
-		if err := r.file(ctx, path, all); err != nil {
+		if err := r.file(ctx, path, take); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *lineReader) file(ctx context.Context, path string, all *Lines) (err error) {
+// draw says which texts are for tests, where nothing else does.
+func (r *lineReader) draw() {
+	if r.split {
+		return
+	}
+	r.drawn = make([]bool, r.texts)
+	order := draw.NewPerm(draw.Key(r.o.Seed, "lines/test", 0, 0), r.texts)
+	for i := range int(r.o.TestShare * float64(r.texts)) {
+		r.drawn[order.At(i)] = true
+	}
+}
+
+func (r *lineReader) file(ctx context.Context, path string, take func(item) error) (err error) {
 	if path == "-" {
 		return errors.New("the standard input cannot be read twice, as a list of texts is; give a file")
 	}
@@ -226,12 +246,13 @@ func (r *lineReader) file(ctx context.Context, path string, all *Lines) (err err
 	defer func() { err = errors.Join(err, f.Close()) }()
 	forTest := strings.HasPrefix(strings.ToLower(filepath.Base(path)), "test")
 	r.split = r.split || forTest
-	n := 0
 	visit := func(line int, text, label string, test bool) error {
-		if n++; n%1000 == 0 && ctx.Err() != nil {
+		at := r.texts
+		if r.texts++; r.texts%1000 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err := r.add(fmt.Sprintf("%s:%d", path, line), text, label, test || forTest, all); err != nil {
+		test = test || forTest || at < len(r.drawn) && r.drawn[at]
+		if err := take(item{fmt.Sprintf("%s:%d", path, line), text, label, test}); err != nil {
 			return fmt.Errorf("line %d: %w", line, err)
 		}
 		return nil
@@ -242,11 +263,7 @@ func (r *lineReader) file(ctx context.Context, path string, all *Lines) (err err
 		err = plainLines(f, visit)
 	}
 	if err != nil {
-		err = fmt.Errorf("%s: %w", path, err)
-		if ctx.Err() != nil {
-			return err
-		}
-		return data.Input(err)
+		return faulty(ctx, fmt.Errorf("%s: %w", path, err))
 	}
 	return nil
 }
@@ -398,12 +415,17 @@ func tabRows(f io.Reader) func() ([]string, int, error) {
 	}
 }
 
-// add takes one text.
-func (r *lineReader) add(where, text, label string, test bool, all *Lines) error {
-	b := r.count
-	if all == nil && test {
-		return nil // words of the test texts are not known beforehand
+// learn counts the words of a text; those of the test texts are not known beforehand.
+func (r *lineReader) learn(t item) error {
+	if t.test {
+		return nil
 	}
+	return r.cut(t.text)
+}
+
+// cut makes words of a text.
+func (r *lineReader) cut(text string) error {
+	b := r.count
 	if t := b.o.Tokenizer; t != nil {
 		t.Begin()
 	}
@@ -417,24 +439,28 @@ func (r *lineReader) add(where, text, label string, test bool, all *Lines) error
 		return err
 	}
 	r.words = b.store.drain(r.words[:0])
-	words := r.words
-	if b.err != nil || all == nil {
-		return b.err
+	return b.err
+}
+
+// add takes one text.
+func (r *lineReader) add(t item, all *Lines) error {
+	if err := r.cut(t.text); err != nil {
+		return err
 	}
 	if len(all.records) == maxRecords {
 		return fmt.Errorf("more than %d texts", maxRecords)
 	}
-	rec := record{at: len(all.tokens), label: -1, test: test, line: where}
-	all.tokens = append(all.tokens, words[:min(len(words), all.length)]...)
+	rec := record{at: len(all.tokens), label: -1, test: t.test, line: t.where}
+	all.tokens = append(all.tokens, r.words[:min(len(r.words), all.length)]...)
 	rec.n = len(all.tokens) - rec.at
-	if label != "" {
-		class, ok := r.classes[label]
+	if t.label != "" {
+		class, ok := r.classes[t.label]
 		if !ok {
 			if len(r.classes) == maxClasses {
 				return fmt.Errorf("more than %d different labels", maxClasses)
 			}
 			class = int32(len(r.classes))
-			r.classes[label] = class
+			r.classes[t.label] = class
 		}
 		rec.label = class
 	}

@@ -2,6 +2,7 @@ package text
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,6 +113,31 @@ func TestLinesShare(t *testing.T) {
 	a, _ := train.Checksum()
 	if b, _ := again.Checksum(); a == b {
 		t.Error("another seed draws the same")
+	}
+}
+
+// A word that is in texts drawn for tests alone is not known.
+func TestLinesShareVocabulary(t *testing.T) {
+	var text strings.Builder
+	for i := range 50 {
+		fmt.Fprintf(&text, "own%d common\n", i)
+	}
+	for name, files := range map[string][]string{
+		"one file":  {"a.txt", text.String()},
+		"two files": {"a.txt", text.String()[:200], "b.txt", text.String()[200:]},
+	} {
+		train, test, err := lines(t, LineOptions{TestShare: 0.2, Seed: 3}, files...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := train.Spec().Words.Len(); n != train.Len()+1 {
+			t.Errorf("%s: %d words of %d training texts, want one of each and one of all", name, n, train.Len())
+		}
+		for _, s := range said(t, test) {
+			if s != "?: common" {
+				t.Errorf("%s: test text %q, want no word of its own", name, s)
+			}
+		}
 	}
 }
 

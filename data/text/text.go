@@ -14,6 +14,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/bzip2"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -139,6 +140,16 @@ func unpack(name string, f io.ReadCloser) (io.ReadCloser, error) {
 		u.closers = append(u.closers, func() error { z.Close(); return nil })
 	}
 	return u, nil
+}
+
+// faulty is an error of a text that was read: one of the input, unless the disk is at
+// fault or the reading was ended.
+func faulty(ctx context.Context, err error) error {
+	var disk *fs.PathError
+	if err == nil || ctx.Err() != nil || errors.As(err, &disk) {
+		return err
+	}
+	return data.Input(err)
 }
 
 // unpacking says of what cannot be unpacked that the file is at fault.

@@ -8,17 +8,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
 
 	"x2vec/data"
+	"x2vec/data/tokenizer"
 )
 
 func split(t testing.TB, mode string, pieces ...string) ([]string, error) {
@@ -283,6 +286,54 @@ func TestVocabulary(t *testing.T) {
 				t.Errorf("%s, %s: the text is another one", name, what)
 			}
 		}
+	}
+}
+
+// Where unknown words are left out, [UNK] in a text is a word like any other.
+func TestLiteralUnknown(t *testing.T) {
+	for unknown, want := range map[bool]string{
+		false: "a [UNK] a [UNK]",
+		true:  "a [UNK] [UNK] a [UNK] [UNK]",
+	} {
+		o := Options{Split: "whitespace", MinCount: 2, Length: 6, Unknown: unknown}
+		c, err := Read(context.Background(), o, write(t, t.TempDir(), "text", []byte("a [UNK] q a [UNK] r")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.TrimSuffix(strings.Join(words(t, c), " "), " - -"); got != want {
+			t.Errorf("unknown = %v: %q, want %q", unknown, got, want)
+		}
+	}
+}
+
+// broken is a text on a disk that fails after its beginning.
+type broken struct{ begun bool }
+
+func (b *broken) Read(p []byte) (int, error) {
+	if b.begun {
+		return 0, &fs.PathError{Op: "read", Path: "a.txt", Err: syscall.EIO}
+	}
+	b.begun = true
+	return copy(p, "some words "), nil
+}
+
+// A disk that fails is no fault of what was asked.
+func TestDiskErrors(t *testing.T) {
+	l, o := tokenizer.NewLearner(false), small
+	o.Stdin = &broken{}
+	_, readErr := Read(context.Background(), o, "-")
+	for name, err := range map[string]error{
+		"a tokenizer": Learn(context.Background(), l, &broken{}, "-"),
+		"a corpus":    readErr,
+		"lines":       faulty(context.Background(), plainLines(&broken{}, func(int, string, string, bool) error { return nil })),
+		"a table":     faulty(context.Background(), (&lineReader{o: LineOptions{Text: "1"}}).table(&broken{}, ',', func(int, string, string, bool) error { return nil })),
+	} {
+		if !errors.Is(err, syscall.EIO) || data.IsInput(err) {
+			t.Errorf("%s: %v, want the error of the disk and not one of the input", name, err)
+		}
+	}
+	if err := faulty(context.Background(), errors.New("byte 3 is no letter")); !data.IsInput(err) {
+		t.Errorf("%v: want an error of the input", err)
 	}
 }
 
