@@ -194,18 +194,20 @@ func (p Part) Draw(labels []int) []int {
 
 // Unseen gives the examples of src whose bytes are not those of an example of test:
 // what a model that is tested on test may be trained on. It is src itself where all
-// are. Examples of words are all kept: single words are in every text.
+// are. Of words only whole texts are looked at, by their words, and none that has no
+// word that is known; runs of words and grids of codes are all kept: the same ones are
+// in other texts and pictures.
 func Unseen(src, test Source) (Source, error) {
-	if src.Spec().Tokens() || test == nil {
+	if spec := src.Spec(); spec.Tokens() && !spec.Texts || test == nil {
 		return src, nil
 	}
 	in := map[uint64]bool{}
-	err := eachSum(test, func(_ int, sum uint64) { in[sum] = true })
+	err := eachSum(test, func(_ int, sum uint64, empty bool) { in[sum] = in[sum] || !empty })
 	if err != nil {
 		return nil, err
 	}
 	index := make([]int, 0, src.Len())
-	err = eachSum(src, func(i int, sum uint64) {
+	err = eachSum(src, func(i int, sum uint64, _ bool) {
 		if !in[sum] {
 			index = append(index, i)
 		}
@@ -224,14 +226,25 @@ func Unseen(src, test Source) (Source, error) {
 // ErrAllSeen says that a training set and a test set are the same.
 var ErrAllSeen = errors.New("every training example is in the test set too, so there is nothing to train on; give other examples for the test")
 
-func eachSum(src Source, visit func(i int, sum uint64)) error {
-	size := src.Spec().Size()
+// eachSum visits all examples; a text is empty that has no word that is known.
+func eachSum(src Source, visit func(i int, sum uint64, empty bool)) error {
+	size, tokens := src.Spec().Size(), src.Spec().Tokens()
+	var bytes []byte
 	for b, err := range Sequential(src, 256) {
 		if err != nil {
 			return err
 		}
 		for i, at := range b.Index {
-			visit(at, SumOf(b.Pixels[i*size:(i+1)*size]))
+			if !tokens {
+				visit(at, SumOf(b.Pixels[i*size:(i+1)*size]), false)
+				continue
+			}
+			words := b.Tokens[i*size : (i+1)*size]
+			bytes = bytes[:0]
+			for _, w := range words {
+				bytes = binary.LittleEndian.AppendUint32(bytes, uint32(w))
+			}
+			visit(at, SumOf(bytes), words[0] < 0)
 		}
 	}
 	return nil

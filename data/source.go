@@ -17,6 +17,9 @@ type Spec struct {
 	Shape []int
 	// Words is the vocabulary where an example is a run of T words, nil elsewhere.
 	Words *Vocabulary
+	// Texts says of words that each example is a text of its own, and no run of words out
+	// of a longer one.
+	Texts bool
 	// Codes is how many codes there are where an example is a grid of them, (H, W), as
 	// another model makes of pictures; 0 elsewhere.
 	Codes int

@@ -26,14 +26,11 @@ const allLinesTrain = absent("lines: all of the texts are for training; a test s
 
 // openLinesOnce is OpenSplits for texts that are read once for both parts.
 func openLinesOnce(o, forTest Options) (train, test data.Source, trainErr, testErr error) {
-	part := func(src data.Source, o Options) (data.Source, error) {
-		if len(o.Classes) > 0 {
-			var err error
-			if src, err = data.Only(src, o.Classes); err != nil {
-				return nil, err
-			}
+	of := func(src data.Source, o Options) (data.Source, error) {
+		if len(o.Classes) == 0 {
+			return src, nil
 		}
-		return o.some(src)
+		return data.Only(src, o.Classes)
 	}
 	_, where, err := o.find()
 	if err != nil {
@@ -43,10 +40,17 @@ func openLinesOnce(o, forTest Options) (train, test data.Source, trainErr, testE
 	if err != nil {
 		return nil, nil, err, err
 	}
-	if train, trainErr = part(a, o); b == nil {
-		return train, nil, trainErr, allLinesTrain
+	testErr = allLinesTrain
+	if b != nil {
+		if test, testErr = of(b, forTest); testErr == nil {
+			test, testErr = forTest.some(test)
+		}
 	}
-	test, testErr = part(b, forTest)
+	if train, trainErr = of(a, o); trainErr == nil && o.Unseen {
+		train, trainErr = o.apart(train, test)
+	} else if trainErr == nil {
+		train, trainErr = o.some(train)
+	}
 	return train, test, trainErr, testErr
 }
 

@@ -299,14 +299,8 @@ func OpenSplits(o, forTest Options) (train, test data.Source, trainErr, testErr 
 			forTest.Vocabulary = train.Spec().Captions.Words
 		}
 		test, testErr = Open(forTest)
-		if o.Unseen && trainErr == nil && testErr == nil {
-			n := train.Len()
-			if train, trainErr = data.Unseen(train, test); trainErr == nil && train.Len() < n {
-				o.warn("%d training examples are left out, as the same bytes are in the test set", n-train.Len())
-			}
-		}
 		if o.Unseen && trainErr == nil {
-			train, trainErr = o.some(train)
+			train, trainErr = o.apart(train, test)
 		}
 		return train, test, trainErr, testErr
 	}
@@ -321,6 +315,20 @@ func OpenSplits(o, forTest Options) (train, test data.Source, trainErr, testErr 
 	train, trainErr = data.Limit(a, o.Limit, o.Seed)
 	test, testErr = data.Limit(b, forTest.Limit, forTest.Seed)
 	return train, test, trainErr, testErr
+}
+
+// apart is as much as is asked for of the training examples that are not in test, which
+// may be nil.
+func (o Options) apart(train, test data.Source) (data.Source, error) {
+	n := train.Len()
+	train, err := data.Unseen(train, test)
+	if err != nil {
+		return nil, err
+	}
+	if train.Len() < n {
+		o.warn("%d training examples are left out, as the same bytes are in the test set", n-train.Len())
+	}
+	return o.some(train)
 }
 
 // faults collects everything that is wrong, so that it is told at once.

@@ -142,7 +142,7 @@ func ReadLines(ctx context.Context, o LineOptions, path string) (train, test *Li
 	}
 	r.count = newBuilder(r.o.Options)
 	all := &Lines{length: o.Length}
-	all.spec = data.Spec{Split: "train", Shape: []int{o.Length}, Words: r.count.o.Words}
+	all.spec = data.Spec{Split: "train", Shape: []int{o.Length}, Words: r.count.o.Words, Texts: true}
 	all.spec.Name, _, _ = strings.Cut(filepath.Base(path), ".")
 	if err := r.files(ctx, files, func(t item) error { return r.add(t, all) }); err != nil {
 		return nil, nil, err
