@@ -123,8 +123,11 @@ func recogniseResNet(shapes map[string][]int) (*Recognised, error) {
 		}
 		e.Blocks = append(e.Blocks, n)
 	}
-	if shapes["fc.weight"] != nil && shapes["head.weight"] != nil {
-		e.Code = shapes["fc.weight"][0]
+	if fc := shapes["fc.weight"]; fc != nil && shapes["head.weight"] != nil {
+		if len(fc) != 2 {
+			return nil, fmt.Errorf("fc.weight: is %v, want (code, width)", fc)
+		}
+		e.Code = fc[0]
 	}
 	side := map[string]int{"small": 32, "large": 224}[e.Stem]
 	return &Recognised{Type: "resnet", Encoder: e, Scheme: "torchvision", Example: []int{w[1], side, side}}, nil
