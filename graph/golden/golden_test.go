@@ -2,16 +2,18 @@ package golden
 
 import (
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// TestGoldenKinds lists the kinds of reference values that no test of the
-// project covers: those that no call of Each names.
+// Every kind of the reference values here is covered by a test of the project: a call of
+// Each names it. Those of another folder that none covers are listed.
 func TestGoldenKinds(t *testing.T) {
 	root, err := moduleRoot()
 	if err != nil {
@@ -36,23 +38,19 @@ func TestGoldenKinds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, d := range all {
-		cases := 0
-		var over []string
-		count := map[string]int{}
+	for i, d := range all {
+		over := map[string]int{}
 		for _, c := range d.Cases {
-			if covered[c.Kind] {
-				cases++
-			} else if count[c.Kind]++; count[c.Kind] == 1 {
-				over = append(over, c.Kind)
+			if !covered[c.Kind] {
+				over[c.Kind]++
 			}
 		}
-		t.Logf("%s: %d of %d cases are of kinds that tests cover", d.name, cases, len(d.Cases))
-		for _, kind := range over {
-			t.Logf("%s: passed over: %s (%d)", d.name, kind, count[kind])
+		say := t.Logf
+		if i == 0 {
+			say = t.Errorf
 		}
-		if cases == 0 {
-			t.Errorf("%s: no case is covered", d.name)
+		for _, kind := range slices.Sorted(maps.Keys(over)) {
+			say("%s: no test covers the %d cases of kind %s", d.name, over[kind], kind)
 		}
 	}
 }
