@@ -109,9 +109,6 @@ func NewLoader[T any](src Source, o LoaderOptions, slots func() T, fill func(b *
 	return l, nil
 }
 
-// StepsPerEpoch is the number of whole batches that the Source has.
-func (l *Loader[T]) StepsPerEpoch() int { return l.perEp }
-
 // Next is the batch of the next step. It waits for it where it is not ready,
 // until ctx is done. After the last step the error is io.EOF. Any other error
 // but that of ctx is final: it names the step and, where an example could not be

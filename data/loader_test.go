@@ -61,7 +61,7 @@ func walk(t *testing.T, src Source, o LoaderOptions, max int) [][]int {
 			t.Fatal(err)
 		}
 		b := r.Batch
-		if want := o.Start + len(got); b.Step != want || b.Epoch != want/l.StepsPerEpoch() {
+		if want := o.Start + len(got); b.Step != want || b.Epoch != want/(src.Len()/o.Batch) {
 			t.Errorf("step %d, epoch %d, want step %d", b.Step, b.Epoch, want)
 		}
 		if !slices.Equal(b.Index, r.Value.seen) {

@@ -91,9 +91,6 @@ func (s *Scope) Path() string { return s.path }
 // batch norm uses the batch's own statistics.
 func (s *Scope) Training() bool { return s.b.train }
 
-// Graph is the Gorgonia graph, for stock operations on small values.
-func (s *Scope) Graph() *G.ExprGraph { return s.b.g }
-
 // Param returns the parameter of that name here, made and drawn by init if no
 // program had it before.
 func (s *Scope) Param(name string, init Init, shape ...int) *G.Node {

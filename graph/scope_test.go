@@ -157,7 +157,8 @@ func TestHashCollision(t *testing.T) {
 		t.Fatalf("%q and %q have two hashes; this version of Gorgonia needs another pair", a, b)
 	}
 	_, err := graph.Compile(graph.NewParams(0), graph.Eval, func(s *graph.Scope) *G.Node {
-		return layers.MSE(s, leaf(s.Graph(), a), leaf(s.Graph(), b))
+		g := s.Input("x", 1).Graph()
+		return layers.MSE(s, leaf(g, a), leaf(g, b))
 	})
 	if err == nil || !strings.Contains(err.Error(), "have one hash") {
 		t.Errorf("got %v", err)

@@ -43,9 +43,6 @@ func NewPerm(key uint64, n int) *Perm {
 	return p
 }
 
-// Len is the number of positions.
-func (p *Perm) Len() int { return int(p.n) }
-
 // At is the item at position i of the order. It panics outside 0..n-1.
 func (p *Perm) At(i int) int {
 	if uint64(i) >= p.n {

@@ -203,7 +203,7 @@ func contrastive(t *testing.T, c *golden.Case, s *graph.Scope, loss string, symm
 			copy(w[copy(w, c.Floats("in.z1")):], c.Floats("in.z2"))
 		}, 2*shape[0], shape[1]), temperature)
 	case "info_nce":
-		return InfoNCE(s, s.Param("z1", given(c, "in.z1"), shape...), s.Param("z2", given(c, "in.z2"), shape...), temperature, symmetric)
+		return s.Apply(&ops.InfoNCE{Temperature: temperature, Symmetric: symmetric}, s.Param("z1", given(c, "in.z1"), shape...), s.Param("z2", given(c, "in.z2"), shape...))
 	}
 	t.Skipf("loss %q is not built", loss)
 	return nil

@@ -48,15 +48,6 @@ func LeCun() graph.Init {
 	}
 }
 
-// He draws from N(0, 2/in), for layers before a ReLU (He et al. 2015,
-// arXiv:1502.01852, eq. 10).
-func He() graph.Init {
-	return func(r *draw.Rand, shape []int, w []float32) {
-		in, _ := Fans(shape)
-		Normal(math.Sqrt(2/float64(in)))(r, shape, w)
-	}
-}
-
 // Xavier draws from U(−√(6/(in+out)), √(6/(in+out))) (Glorot and Bengio 2010,
 // "Understanding the difficulty of training deep feedforward neural networks",
 // eq. 16).

@@ -22,7 +22,6 @@ func TestInitialisers(t *testing.T) {
 		{"uniform", Uniform(0.3), 0.3 / math.Sqrt(3), 0.3},
 		{"normal", Normal(0.02), 0.02, math.Inf(1)},
 		{"lecun", LeCun(), math.Sqrt(1.0 / 3 / 400), 0.05},
-		{"he", He(), math.Sqrt(2.0 / 400), math.Inf(1)},
 		{"xavier", Xavier(), math.Sqrt(2.0 / 1600), math.Sqrt(6.0 / 1600)},
 	} {
 		w := make([]float32, n)

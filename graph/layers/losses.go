@@ -87,14 +87,9 @@ func NTXent(s *graph.Scope, z *G.Node, temperature float32) *G.Node {
 	return s.Apply(&ops.NTXent{Temperature: temperature}, z) // ()
 }
 
-// InfoNCE is the contrastive loss of pairs, rows i of a and b, both (N, D): of a
-// among b, and if symmetric of b among a too (ops.InfoNCE).
-func InfoNCE(s *graph.Scope, a, b *G.Node, temperature float32, symmetric bool) *G.Node {
-	return s.Apply(&ops.InfoNCE{Temperature: temperature, Symmetric: symmetric}, a, b) // ()
-}
-
-// LearnedInfoNCE is InfoNCE, symmetric, with a temperature that is learned: scale, (1), is
-// the log of its inverse (Radford et al. 2021, arXiv:2103.00020, section 2.4).
+// LearnedInfoNCE is the contrastive loss of pairs, rows i of a and b, both (N, D), of a
+// among b and of b among a (ops.InfoNCE), with a temperature that is learned: scale, (1),
+// is the log of its inverse (Radford et al. 2021, arXiv:2103.00020, section 2.4).
 func LearnedInfoNCE(s *graph.Scope, a, b, scale *G.Node) *G.Node {
 	return s.Apply(&ops.InfoNCE{Symmetric: true, Learned: true}, a, b, scale) // ()
 }

@@ -38,7 +38,7 @@ func AttentionOf(qkv [][]float32, tokens, heads, block int, g Grid) AttentionMap
 	for b, x := range qkv {
 		mean := make([]float32, tokens*tokens)
 		for h := range heads {
-			p := ops.AttentionOf(x, tokens, heads, h, false)
+			p := ops.AttentionOf(x, tokens, heads, h)
 			for i, v := range p {
 				mean[i] += v / float32(heads)
 			}

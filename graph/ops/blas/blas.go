@@ -78,29 +78,6 @@ func Serial(ta, tb bool, m, n, k int, a []float32, lda int, b []float32, ldb int
 	serial(engine(), operands{ta, tb, m, n, k, a, lda, b, ldb, c, ldc, add})
 }
 
-// Batched computes batch products of one shape: operands of product i begin at
-// i·strideA, i·strideB and i·strideC. Strides of A and B may be zero, to use one matrix for all.
-func Batched(ta, tb bool, batch, m, n, k int, a []float32, lda, strideA int, b []float32, ldb, strideB int, c []float32, ldc, strideC int, add bool) {
-	if batch < 0 || strideA < 0 || strideB < 0 || strideC < 0 {
-		panic(fmt.Sprintf("blas: batch %d, strides %d, %d, %d: want none negative", batch, strideA, strideB, strideC))
-	}
-	if batch == 0 || m == 0 || n == 0 {
-		return
-	}
-	last := batch - 1
-	check(ta, tb, m, n, k, from(a, last*strideA), lda, from(b, last*strideB), ldb, from(c, last*strideC), ldc)
-	if batch > 1 && strideC < (m-1)*ldc+n && !interleaved(batch, m, n, ldc, strideC) {
-		panic(fmt.Sprintf("blas: stride %d of C: products of %dx%d, ldc %d, overlap", strideC, m, n, ldc))
-	}
-	forEachProduct(operands{ta, tb, m, n, k, a, lda, b, ldb, c, ldc, add}, batch, strideA, strideB, strideC)
-}
-
-// interleaved tells whether the products of a batch lie side by side within the
-// rows of one wide matrix, as the heads of an attention layer do.
-func interleaved(batch, m, n, ldc, stride int) bool {
-	return stride >= n && (batch-1)*stride+n <= ldc
-}
-
 // operands are the arguments of one product.
 type operands struct {
 	ta, tb  bool
@@ -168,8 +145,6 @@ func zero(m, n int, c []float32, ldc int) {
 		clear(c[i*ldc : i*ldc+n])
 	}
 }
-
-func from(s []float32, at int) []float32 { return s[min(at, len(s)):] }
 
 // check panics unless the matrices hold what the sizes say.
 func check(ta, tb bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {

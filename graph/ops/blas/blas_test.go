@@ -258,53 +258,6 @@ func TestGemmIsIndependentOfThreads(t *testing.T) {
 	par.SetThreads(0)
 }
 
-func TestBatched(t *testing.T) {
-	everyEngine(t, func(t *testing.T) {
-		setThreads(t, 3)
-		rng := rand.New(rand.NewPCG(7, 8))
-		for form := range 8 {
-			ta, tb, add := form&1 != 0, form&2 != 0, form&4 != 0
-			for _, s := range [][4]int{{1, 20, 30, 40}, {3, 90, 100, 110}, {37, 16, 24, 8}, {5, 4, 3, 0}, {200, 3, 2, 5}, {12, 64, 64, 64}, {4, 0, 3, 2}} {
-				var all product
-				n := s[0]
-				one := randomProduct(rng, ta, tb, add, s[1], s[2], s[3], 4)
-				sa, sb, sc := len(one.a)+rng.IntN(5), len(one.b)+rng.IntN(5), len(one.c)+rng.IntN(5)
-				if form == 2 {
-					sb = 0 // one B for all
-				}
-				fill := func(n int) []float32 {
-					s := make([]float32, n)
-					for i := range s {
-						s[i] = float32(rng.NormFloat64())
-					}
-					return s
-				}
-				all.a, all.b, all.c = fill(sa*n), fill(max(sb*n, len(one.b))), fill(sc*n)
-				got := slices.Clone(all.c)
-				Batched(ta, tb, n, one.m, one.n, one.k, all.a, one.lda, sa, all.b, one.ldb, sb, got, one.ldc, sc, add)
-				for i := range n {
-					p := *one
-					p.a, p.b, p.c = all.a[i*sa:], all.b[i*sb:], all.c[i*sc:i*sc+len(one.c)]
-					p.compare(t, got[i*sc:i*sc+len(one.c)], p.slow())
-				}
-			}
-		}
-	})
-}
-
-// TestBatchedHeads multiplies the heads of an attention layer where they lie:
-// side by side in the rows of one matrix.
-func TestBatchedHeads(t *testing.T) {
-	everyEngine(t, func(t *testing.T) {
-		const rows, heads, dim = 9, 4, 8
-		rng := rand.New(rand.NewPCG(9, 10))
-		x := randomProduct(rng, false, false, false, rows, heads*dim, rows, 0) // A (rows, rows), B and C (rows, heads·dim)
-		got := slices.Clone(x.c)
-		Batched(false, false, heads, rows, dim, rows, x.a, rows, 0, x.b, heads*dim, dim, got, heads*dim, dim, false)
-		x.compare(t, got, x.slow())
-	})
-}
-
 func TestGemmAllocatesNothing(t *testing.T) {
 	everyEngine(t, func(t *testing.T) {
 		if !strings.HasPrefix(Name(), "own") {
@@ -321,7 +274,6 @@ func TestGemmAllocatesNothing(t *testing.T) {
 			run := func() {
 				GemmThen(p.ta, p.tb, p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, false, after)
 				Serial(p.ta, p.tb, p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, false)
-				Batched(p.ta, p.tb, 4, 16, 16, 16, p.a, p.lda, 16, p.b, p.ldb, 16, p.c, 64, 16, false)
 			}
 			run()
 			if got := testing.AllocsPerRun(10, run); got >= 1 {
@@ -338,8 +290,6 @@ func TestWrongArgumentsPanicWithASentence(t *testing.T) {
 		"B holds 12 elements, want 15":                             func() { Serial(false, false, 2, 3, 5, s, 5, s, 3, s, 3, false) },
 		"C holds 12 elements, want 16":                             func() { Gemm(true, true, 4, 4, 2, s, 4, s, 2, s, 4, false) },
 		"want none negative":                                       func() { Gemm(false, false, -1, 4, 2, s, 4, s, 2, s, 4, false) },
-		"overlap":                                                  func() { Batched(false, false, 2, 2, 2, 2, s, 2, 0, s, 2, 0, s, 2, 1, false) },
-		"A holds 2 elements":                                       func() { Batched(false, false, 3, 2, 2, 2, s, 2, 5, s, 2, 0, s, 2, 4, false) },
 	} {
 		func() {
 			defer func() {

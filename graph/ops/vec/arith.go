@@ -13,12 +13,6 @@ func Log(dst, x []float32) {
 	log(dst, x)
 }
 
-// Sqrt writes the square root, correctly rounded.
-func Sqrt(dst, x []float32) {
-	match(len(dst), len(x))
-	sqrt(dst, x)
-}
-
 // Add writes a + b.
 func Add(dst, a, b []float32) {
 	match(len(dst), len(a))
@@ -85,12 +79,6 @@ func expGo(dst, x []float32) {
 func logGo(dst, x []float32) {
 	for i, v := range x {
 		dst[i] = log32(v)
-	}
-}
-
-func sqrtGo(dst, x []float32) {
-	for i, v := range x {
-		dst[i] = sqrt32(v)
 	}
 }
 

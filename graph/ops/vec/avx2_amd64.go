@@ -102,11 +102,6 @@ func expAVX2(dst []float32, x []float32)
 //go:noescape
 func logAVX2(dst []float32, x []float32)
 
-// sqrtAVX2 writes the square root.
-//
-//go:noescape
-func sqrtAVX2(dst []float32, x []float32)
-
 // addAVX2 writes a + b.
 //
 //go:noescape

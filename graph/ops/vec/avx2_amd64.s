@@ -1879,39 +1879,6 @@ end3:
 	VZEROUPPER
 	RET
 
-// func sqrtAVX2(dst []float32, x []float32)
-// Requires: AVX
-TEXT ·sqrtAVX2(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), AX
-	MOVQ x_base+24(FP), CX
-	MOVQ dst_len+8(FP), DX
-	XORQ BX, BX
-	CMPQ DX, $0x00000008
-	JLT  done2
-
-loop1:
-	VMOVUPS (CX)(BX*4), Y0
-	VSQRTPS Y0, Y0
-	VMOVUPS Y0, (AX)(BX*4)
-	ADDQ    $0x00000008, BX
-	SUBQ    $0x00000008, DX
-	CMPQ    DX, $0x00000008
-	JGE     loop1
-
-done2:
-	TESTQ      DX, DX
-	JEQ        end3
-	LEAQ       tails<>+0(SB), SI
-	NEGQ       DX
-	VMOVUPS    32(SI)(DX*4), Y0
-	VMASKMOVPS (CX)(BX*4), Y0, Y1
-	VSQRTPS    Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(BX*4)
-
-end3:
-	VZEROUPPER
-	RET
-
 // func addAVX2(dst []float32, a []float32, b []float32)
 // Requires: AVX
 TEXT ·addAVX2(SB), NOSPLIT, $0-72

@@ -102,11 +102,6 @@ func expAVX512(dst []float32, x []float32)
 //go:noescape
 func logAVX512(dst []float32, x []float32)
 
-// sqrtAVX512 writes the square root.
-//
-//go:noescape
-func sqrtAVX512(dst []float32, x []float32)
-
 // addAVX512 writes a + b.
 //
 //go:noescape

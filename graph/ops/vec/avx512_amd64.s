@@ -1780,39 +1780,6 @@ end3:
 	VZEROUPPER
 	RET
 
-// func sqrtAVX512(dst []float32, x []float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sqrtAVX512(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), AX
-	MOVQ x_base+24(FP), CX
-	MOVQ dst_len+8(FP), DX
-	XORQ BX, BX
-	CMPQ DX, $0x00000010
-	JLT  done2
-
-loop1:
-	VMOVUPS (CX)(BX*4), Z0
-	VSQRTPS Z0, Z0
-	VMOVUPS Z0, (AX)(BX*4)
-	ADDQ    $0x00000010, BX
-	SUBQ    $0x00000010, DX
-	CMPQ    DX, $0x00000010
-	JGE     loop1
-
-done2:
-	TESTQ     DX, DX
-	JEQ       end3
-	MOVL      $0xffffffff, SI
-	BZHIL     DX, SI, SI
-	KMOVW     SI, K1
-	VMOVUPS.Z (CX)(BX*4), K1, Z0
-	VSQRTPS   Z0, Z0
-	VMOVUPS   Z0, K1, (AX)(BX*4)
-
-end3:
-	VZEROUPPER
-	RET
-
 // func addAVX512(dst []float32, a []float32, b []float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·addAVX512(SB), NOSPLIT, $0-72

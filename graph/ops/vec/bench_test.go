@@ -40,7 +40,7 @@ func BenchmarkElementwise(b *testing.B) {
 	for _, c := range elementwiseCases() {
 		b.Run(c.name, func(b *testing.B) {
 			in := benchSlices(len(c.ins))
-			if c.name == "Log" || c.name == "Sqrt" {
+			if c.name == "Log" {
 				in[0] = draw(newRand(1), benchLen, positive)
 			}
 			dst := make([]float32, benchLen)

@@ -222,17 +222,6 @@ func log(dst, x []float32) {
 	}
 }
 
-func sqrt(dst, x []float32) {
-	switch active {
-	case pathAVX512:
-		sqrtAVX512(dst, x)
-	case pathAVX2:
-		sqrtAVX2(dst, x)
-	default:
-		sqrtGo(dst, x)
-	}
-}
-
 func add(dst, a, b []float32) {
 	switch active {
 	case pathAVX512:

@@ -84,10 +84,6 @@ func log(dst, x []float32) {
 	logGo(dst, x)
 }
 
-func sqrt(dst, x []float32) {
-	sqrtGo(dst, x)
-}
-
 func add(dst, a, b []float32) {
 	addGo(dst, a, b)
 }

@@ -162,7 +162,6 @@ func arithmetic(c coefficients) []kernel {
 	return []kernel{
 		unary("exp", "writes eˣ.", heavy, c.exp),
 		unary("log", "writes the natural logarithm.", heavy, c.log),
-		unary("sqrt", "writes the square root.", heavy, (*emitter).sqrt),
 		binary("add", "writes a + b.", func(e *emitter, a, b vec) vec { return e.add(a, b) }),
 		binary("sub", "writes a − b.", func(e *emitter, a, b vec) vec { return e.sub(a, b) }),
 		binary("mul", "writes a·b.", func(e *emitter, a, b vec) vec { return e.mul(a, b) }),
