@@ -1,6 +1,26 @@
 package data
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// Until reads from r until ctx is done; then its error is the cause.
+func Until(ctx context.Context, r io.Reader) io.Reader { return until{ctx, r} }
+
+type until struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read implements io.Reader.
+func (u until) Read(p []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return 0, context.Cause(u.ctx)
+	}
+	return u.r.Read(p)
+}
 
 // An InputError is one of what a file holds, or of what was asked of it: the person at
 // the keyboard can mend it.

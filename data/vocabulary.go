@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,6 +59,32 @@ func (v *Vocabulary) Len() int { return len(v.Words) }
 func (v *Vocabulary) Find(word string) (int, bool) {
 	i, ok := v.index[word]
 	return i, ok
+}
+
+// Frequent is the vocabulary of the words that were counted least times or more: of the
+// most frequent ones alone, up to most of them, where most is not 0.
+func Frequent(counted iter.Seq2[string, int64], least int64, most int) *Vocabulary {
+	var words []string
+	var counts []int64
+	for w, n := range counted {
+		if n >= least {
+			words, counts = append(words, w), append(counts, n)
+		}
+	}
+	v := NewVocabulary(words, counts)
+	if most > 0 && v.Len() > most {
+		v = NewVocabulary(v.Words[:most], v.Counts[:most])
+	}
+	return v
+}
+
+// WithUnknown is v with UnknownWord, which stands for all others of the seen words. It is
+// there at least once, so that a model knows what a new word is.
+func (v *Vocabulary) WithUnknown(seen int64) *Vocabulary {
+	if _, there := v.Find(UnknownWord); there {
+		return v
+	}
+	return NewVocabulary(append(v.Words, UnknownWord), append(v.Counts, max(1, seen-v.Total)))
 }
 
 // Write writes a line for each word, in their order: the word, a tab, its count.

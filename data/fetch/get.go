@@ -17,6 +17,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"x2vec/data"
 	"x2vec/data/internal/durable"
 )
 
@@ -210,7 +211,7 @@ func (g *getter) verify(ctx context.Context, path string) error {
 		return fmt.Errorf("%w: has %d bytes, not %d", errDiffers, info.Size(), g.file.Size)
 	}
 	h := sha256.New()
-	if _, err := io.Copy(h, withContext{ctx, f}); err != nil {
+	if _, err := io.Copy(h, data.Until(ctx, f)); err != nil {
 		return err
 	}
 	if sum := hex.EncodeToString(h.Sum(nil)); sum != g.file.SHA256 {
@@ -237,21 +238,8 @@ func (g *getter) copyFrom(ctx context.Context, from string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(&counting{w: dst, tell: func(n int64) { g.tell(n, false) }}, withContext{ctx, src})
+	_, err = io.Copy(&counting{w: dst, tell: func(n int64) { g.tell(n, false) }}, data.Until(ctx, src))
 	return errors.Join(err, dst.Close())
-}
-
-// withContext is a reader that ends with its context.
-type withContext struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r withContext) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.r.Read(p)
 }
 
 // counting tells how many bytes went through, beginning with done.

@@ -3,6 +3,7 @@ package readers
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -108,31 +109,11 @@ func (o Options) newCaptions(training func(yield func(caption string, err error)
 			seen++
 		}
 	}
-	c.Words = vocabularyOf(counts, seen, max(1, int64(o.MinCount)), o.MaxWords)
+	c.Words = data.Frequent(maps.All(counts), max(1, int64(o.MinCount)), o.MaxWords).WithUnknown(seen)
 	if c.Words.Len() < 2 {
 		return nil, fmt.Errorf("captions: none of the %d words occurs %d times; want a lower min_count", seen, max(1, o.MinCount))
 	}
 	return c, nil
-}
-
-// vocabularyOf keeps the words that are frequent enough, the most frequent ones, and
-// one that stands for all others.
-func vocabularyOf(counts map[string]int64, seen, least int64, most int) *data.Vocabulary {
-	var words []string
-	var times []int64
-	for w, n := range counts {
-		if n >= least {
-			words, times = append(words, w), append(times, n)
-		}
-	}
-	v := data.NewVocabulary(words, times)
-	if most > 0 && v.Len() > most {
-		v = data.NewVocabulary(v.Words[:most], v.Counts[:most])
-	}
-	if _, there := v.Find(data.UnknownWord); !there {
-		v = data.NewVocabulary(append(v.Words, data.UnknownWord), append(v.Counts, max(1, seen-v.Total)))
-	}
-	return v
 }
 
 // withoutCaption is the error of pictures that have none.

@@ -391,9 +391,9 @@ func (b *builder) counted() (*data.Vocabulary, error) {
 
 // vocabulary holds the words that are frequent enough.
 func (b *builder) vocabulary() *data.Vocabulary {
-	var words []string
-	var counts []int64
 	if t := b.o.Tokenizer; t != nil {
+		var words []string
+		var counts []int64
 		for i, n := range b.counts {
 			words, counts = append(words, t.Tokens()[i]), append(counts, max(1, n)) // also those that another text has
 		}
@@ -404,18 +404,15 @@ func (b *builder) vocabulary() *data.Vocabulary {
 		}
 		return v
 	}
-	for w, i := range b.number {
-		if b.counts[i] >= int64(b.o.MinCount) {
-			words, counts = append(words, w), append(counts, b.counts[i])
+	v := data.Frequent(func(yield func(string, int64) bool) {
+		for w, i := range b.number {
+			if !yield(w, b.counts[i]) {
+				return
+			}
 		}
-	}
-	v := data.NewVocabulary(words, counts)
-	if n := b.o.MaxWords; n > 0 && v.Len() > n {
-		v = data.NewVocabulary(v.Words[:n], v.Counts[:n])
-	}
-	if _, there := v.Find(data.UnknownWord); b.o.Unknown && !there {
-		// At least once, so that a run knows what a new word is.
-		v = data.NewVocabulary(append(v.Words, data.UnknownWord), append(v.Counts, max(1, b.seen-v.Total)))
+	}, int64(b.o.MinCount), b.o.MaxWords)
+	if b.o.Unknown {
+		v = v.WithUnknown(b.seen)
 	}
 	return v
 }

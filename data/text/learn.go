@@ -32,25 +32,11 @@ func learnFile(ctx context.Context, l *tokenizer.Learner, stdin io.Reader, path 
 	defer func() { err = errors.Join(err, r.Close()) }()
 	l.Begin()
 	s := &pieces{emit: l.Add}
-	if _, err := io.Copy(s, untilDone{ctx, r}); err != nil {
+	if _, err := io.Copy(s, data.Until(ctx, r)); err != nil {
 		return faulty(ctx, fmt.Errorf("%s: %w", path, err))
 	}
 	if err := s.close(); err != nil {
 		return data.Input(fmt.Errorf("%s: %w", path, err))
 	}
 	return nil
-}
-
-// untilDone reads until a context ends.
-type untilDone struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-// Read implements io.Reader.
-func (u untilDone) Read(p []byte) (int, error) {
-	if u.ctx.Err() != nil {
-		return 0, context.Cause(u.ctx)
-	}
-	return u.r.Read(p)
 }
