@@ -90,91 +90,128 @@ func (l *Learner) Learn(size int) (*Tokenizer, error) {
 	if len(l.words) == 0 {
 		return nil, errors.New("the text holds no words")
 	}
+	m := l.merging()
+	for len(m.t.tokens) < size {
+		top, ok := m.next()
+		if !ok {
+			break
+		}
+		m.join(top)
+	}
+	var err error
+	m.t.raw, err = m.t.marshal()
+	return m.t, err
+}
+
+// A merging is a tokenizer in the making.
+type merging struct {
+	t      *Tokenizer
+	words  [][]int32 // in the tokens so far
+	counts []int64   // of the words
+	pairs  map[pair]int64
+	where  map[pair]map[int]bool // words that a pair is in, or was
+	queue  candidates
+}
+
+// merging begins with the bytes of the words.
+func (l *Learner) merging() *merging {
 	t := &Tokenizer{kind: "bpe", prefixSpace: true, ids: map[string]int32{}, merges: map[pair]merge{}, cache: map[string][]int32{}}
 	if l.lower {
 		t.normalize = []func(string) string{strings.ToLower}
 	}
-	add := func(token string) int32 {
-		id := int32(len(t.tokens))
-		t.tokens, t.ids[token] = append(t.tokens, token), id
-		return id
-	}
+	m := &merging{t: t, pairs: map[pair]int64{}, where: map[pair]map[int]bool{}}
 	var bytes [256]int32
 	for b, r := range byteRunes {
-		bytes[b] = add(string(r))
+		bytes[b] = m.add(string(r))
 	}
 	names := slices.Sorted(maps.Keys(l.words))
-	words, counts := make([][]int32, len(names)), make([]int64, len(names))
-	pairs, where := map[pair]int64{}, map[pair]map[int]bool{}
-	note := func(p pair, word int, n int64) {
-		pairs[p] += n
-		if where[p] == nil {
-			where[p] = map[int]bool{}
-		}
-		where[p][word] = true
-	}
+	m.words, m.counts = make([][]int32, len(names)), make([]int64, len(names))
 	for i, name := range names {
-		counts[i] = l.words[name]
+		m.counts[i] = l.words[name]
 		for j := range len(name) {
-			words[i] = append(words[i], bytes[name[j]])
+			m.words[i] = append(m.words[i], bytes[name[j]])
 		}
-		for j := range len(words[i]) - 1 {
-			note(pair{words[i][j], words[i][j+1]}, i, counts[i])
-		}
-	}
-	queue := make(candidates, 0, len(pairs))
-	for p, n := range pairs {
-		queue = append(queue, candidate{p, n})
-	}
-	heap.Init(&queue)
-	for len(t.tokens) < size && len(queue) > 0 {
-		top := heap.Pop(&queue).(candidate)
-		n := pairs[top.pair]
-		if n < 1 {
-			continue
-		}
-		if n != top.n { // it has changed since
-			heap.Push(&queue, candidate{top.pair, n})
-			continue
-		}
-		joined := t.tokens[top.a] + t.tokens[top.b]
-		if _, there := t.ids[joined]; there {
-			delete(pairs, top.pair) // joined in another way already
-			continue
-		}
-		to := add(joined)
-		t.merges[top.pair] = merge{int32(len(t.merges)), to}
-		changed := map[pair]bool{}
-		for _, i := range slices.Sorted(maps.Keys(where[top.pair])) {
-			w, c := words[i], counts[i]
-			for j := range len(w) - 1 {
-				pairs[pair{w[j], w[j+1]}] -= c
-			}
-			out := w[:0]
-			for j := 0; j < len(w); j++ {
-				if j+1 < len(w) && w[j] == top.a && w[j+1] == top.b {
-					out = append(out, to)
-					j++
-				} else {
-					out = append(out, w[j])
-				}
-			}
-			words[i] = out
-			for j := range len(out) - 1 {
-				p := pair{out[j], out[j+1]}
-				note(p, i, c)
-				if p.a == to || p.b == to {
-					changed[p] = true
-				}
-			}
-		}
-		delete(where, top.pair)
-		delete(pairs, top.pair)
-		for p := range changed {
-			heap.Push(&queue, candidate{p, pairs[p]})
+		for j := range len(m.words[i]) - 1 {
+			m.note(pair{m.words[i][j], m.words[i][j+1]}, i)
 		}
 	}
-	var err error
-	t.raw, err = t.marshal()
-	return t, err
+	m.queue = make(candidates, 0, len(m.pairs))
+	for p, n := range m.pairs {
+		m.queue = append(m.queue, candidate{p, n})
+	}
+	heap.Init(&m.queue)
+	return m
+}
+
+// add makes a token.
+func (m *merging) add(token string) int32 {
+	id := int32(len(m.t.tokens))
+	m.t.tokens, m.t.ids[token] = append(m.t.tokens, token), id
+	return id
+}
+
+// note counts a pair in a word.
+func (m *merging) note(p pair, word int) {
+	m.pairs[p] += m.counts[word]
+	if m.where[p] == nil {
+		m.where[p] = map[int]bool{}
+	}
+	m.where[p][word] = true
+}
+
+// next is the most frequent pair that makes a new token; ok is false where there is none.
+func (m *merging) next() (p pair, ok bool) {
+	for len(m.queue) > 0 {
+		top := heap.Pop(&m.queue).(candidate)
+		switch n := m.pairs[top.pair]; {
+		case n < 1:
+		case n != top.n: // it has changed since
+			heap.Push(&m.queue, candidate{top.pair, n})
+		case m.joined(top.pair): // in another way already
+			delete(m.pairs, top.pair)
+		default:
+			return top.pair, true
+		}
+	}
+	return pair{}, false
+}
+
+func (m *merging) joined(p pair) bool {
+	_, there := m.t.ids[m.t.tokens[p.a]+m.t.tokens[p.b]]
+	return there
+}
+
+// join makes a token of a pair, in all words that have it.
+func (m *merging) join(p pair) {
+	to := m.add(m.t.tokens[p.a] + m.t.tokens[p.b])
+	m.t.merges[p] = merge{int32(len(m.t.merges)), to}
+	changed := map[pair]bool{}
+	for _, i := range slices.Sorted(maps.Keys(m.where[p])) {
+		w := m.words[i]
+		for j := range len(w) - 1 {
+			m.pairs[pair{w[j], w[j+1]}] -= m.counts[i]
+		}
+		out := w[:0]
+		for j := 0; j < len(w); j++ {
+			if j+1 < len(w) && w[j] == p.a && w[j+1] == p.b {
+				out = append(out, to)
+				j++
+			} else {
+				out = append(out, w[j])
+			}
+		}
+		m.words[i] = out
+		for j := range len(out) - 1 {
+			next := pair{out[j], out[j+1]}
+			m.note(next, i)
+			if next.a == to || next.b == to {
+				changed[next] = true
+			}
+		}
+	}
+	delete(m.where, p)
+	delete(m.pairs, p)
+	for c := range changed {
+		heap.Push(&m.queue, candidate{c, m.pairs[c]})
+	}
 }
