@@ -25,30 +25,43 @@ func Detect(path string) ([]Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	var found []Found
+	if !info.IsDir() {
+		return detectFile(path)
+	}
+	if found := detectSets(path); len(found) > 0 {
+		return found, nil
+	}
+	return detectKind(path)
+}
+
+// detectFile says what one file is.
+func detectFile(path string) ([]Found, error) {
+	for _, name := range cifarNames {
+		if filepath.Base(path) == cifarSets[name].archive {
+			return []Found{{Options{Name: name, Path: path}, name + ", as downloaded"}}, nil
+		}
+	}
+	switch {
+	case text.IsTable(path):
+		return []Found{{Options{Name: "lines", Path: path}, "a table of texts"}}, nil
+	case text.IsText(path):
+		return []Found{{Options{Name: "text", Path: path}, "a text"}}, nil
+	}
+	return nil, fmt.Errorf("%s: is a file, want a folder, an archive of CIFAR, a text (.txt, packed or not), or a csv or tsv of texts", path)
+}
+
+var cifarNames = []string{"cifar10", "cifar100"}
+
+// detectSets says which known sets a folder holds, by the names of their files.
+func detectSets(path string) (found []Found) {
 	add := func(what string, o Options) {
 		o.Path = path
 		found = append(found, Found{o, what})
 	}
-	for _, name := range []string{"cifar10", "cifar100"} {
-		set := cifarSets[name]
-		switch {
-		case !info.IsDir() && filepath.Base(path) == set.archive:
-			add(name+", as downloaded", Options{Name: name})
-		case info.IsDir() && set.holds(path):
+	for _, name := range cifarNames {
+		if cifarSets[name].holds(path) {
 			add(name+", binary version", Options{Name: name})
 		}
-	}
-	if !info.IsDir() {
-		if text.IsTable(path) {
-			add("a table of texts", Options{Name: "lines"})
-		} else if text.IsText(path) {
-			add("a text", Options{Name: "text"})
-		}
-		if len(found) == 0 {
-			return nil, fmt.Errorf("%s: is a file, want a folder, an archive of CIFAR, a text (.txt, packed or not), or a csv or tsv of texts", path)
-		}
-		return found, nil
 	}
 	for _, variant := range sorted(emnistClasses) {
 		o := Options{Name: "emnist", Split: "train", Variant: variant}
@@ -60,9 +73,12 @@ func Detect(path string) ([]Found, error) {
 	if name := idxGuess(path); name != "" {
 		add(name+" in IDX files", Options{Name: name})
 	}
-	if len(found) > 0 {
-		return found, nil
-	}
+	return found
+}
+
+// detectKind says what a folder of other files is, by what there is most reason to take
+// it for: pictures, tables at the top, texts.
+func detectKind(path string) ([]Found, error) {
 	pictures, tables, plain, others := 0, 0, 0, []string{}
 	tops, err := linkedFolders(path)
 	if err != nil {
@@ -70,16 +86,16 @@ func Detect(path string) ([]Found, error) {
 	}
 	for _, top := range tops {
 		err = filepath.WalkDir(top, func(p string, e fs.DirEntry, err error) error {
-			if err != nil {
+			switch {
+			case err != nil:
 				return err
-			}
-			if isPicture(e.Name()) && !e.IsDir() {
+			case isPicture(e.Name()) && !e.IsDir():
 				pictures++
-			} else if text.IsTable(e.Name()) && filepath.Dir(p) == tops[0] {
+			case text.IsTable(e.Name()) && filepath.Dir(p) == tops[0]:
 				tables++
-			} else if text.IsText(e.Name()) && !e.IsDir() {
+			case text.IsText(e.Name()) && !e.IsDir():
 				plain++
-			} else if !e.IsDir() && len(others) < 5 {
+			case !e.IsDir() && len(others) < 5:
 				others = append(others, e.Name())
 			}
 			return nil
@@ -88,19 +104,14 @@ func Detect(path string) ([]Found, error) {
 			return nil, err
 		}
 	}
-	if pictures > 0 {
-		add(fmt.Sprintf("a folder of %d pictures", pictures), Options{Name: "folder"})
-		return found, nil
-	}
-	if tables > 0 {
-		add(fmt.Sprintf("%d tables of texts", tables), Options{Name: "lines"})
-		return found, nil
-	}
-	if plain > 0 {
-		add(fmt.Sprintf("%d texts", plain), Options{Name: "text"})
-		return found, nil
-	}
-	if len(others) == 0 {
+	switch {
+	case pictures > 0:
+		return []Found{{Options{Name: "folder", Path: path}, fmt.Sprintf("a folder of %d pictures", pictures)}}, nil
+	case tables > 0:
+		return []Found{{Options{Name: "lines", Path: path}, fmt.Sprintf("%d tables of texts", tables)}}, nil
+	case plain > 0:
+		return []Found{{Options{Name: "text", Path: path}, fmt.Sprintf("%d texts", plain)}}, nil
+	case len(others) == 0:
 		return nil, fmt.Errorf("%s: is empty", path)
 	}
 	return nil, fmt.Errorf("%s: holds no images that are known; there is %s", path, strings.Join(others, ", "))

@@ -27,8 +27,9 @@ const maxTable = 256 << 20
 // Labels that are all numbers can be asked for as numbers, too.
 //
 // With a first line of names (file, label, split) other columns are numbers that are
-// known of each picture, but for a caption, which is a text. Labels with a semicolon between them are several of one
-// picture; then each is a factor of two values, and there are no classes.
+// known of each picture, but for a caption, which is a text. Labels with a semicolon
+// between them are several of one picture; then each is a factor of two values, and
+// there are no classes.
 type table struct {
 	classes []string
 	factors []data.Factor
@@ -108,63 +109,27 @@ func parseTable(text []byte, comma rune, captions bool) (*table, error) {
 	if len(lines) == 0 {
 		return nil, errors.New("is empty; want lines of a file and its label or caption")
 	}
-	c, named := columnsOf(lines[0])
+	c, named, err := columnsIn(lines[0], captions)
+	if err != nil {
+		return nil, err
+	}
 	first := 1 // line of the first row
 	if named {
 		lines, first = lines[1:], 2
-	} else if n := len(lines[0]); n == 2 || n == 3 {
-		c = columns{file: 0, label: 1, split: -1, caption: -1}
-		if captions {
-			c.label, c.caption = -1, 1
-		}
-		if n == 3 {
-			c.split = 2
-		}
-	} else {
-		return nil, fmt.Errorf("has %d columns without names; want file and label or caption, and perhaps the split, or a first line of names", n)
-	}
-	if captions && c.caption < 0 {
-		return nil, errors.New("line 1: no column is named caption")
 	}
 	t := &table{splits: c.split >= 0}
 	labels := make([]string, len(lines))
 	several := false
 	for i, line := range lines {
-		row := tableRow{file: filepath.FromSlash(strings.TrimSpace(line[c.file])), label: -1}
-		if row.file == "" || !filepath.IsLocal(row.file) {
-			return nil, fmt.Errorf("line %d: %q is no file within the folder", first+i, line[c.file])
+		row, err := c.row(line, captions)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", first+i, err)
 		}
+		t.rows = append(t.rows, row)
 		if c.label >= 0 {
 			labels[i] = strings.TrimSpace(line[c.label])
 			several = several || strings.Contains(labels[i], ";")
 		}
-		if c.caption >= 0 {
-			if row.caption = strings.Join(strings.Fields(line[c.caption]), " "); captions && row.caption == "" {
-				return nil, fmt.Errorf("line %d: %s has no caption", first+i, row.file)
-			}
-		}
-		if t.splits {
-			name := strings.ToLower(strings.TrimSpace(line[c.split]))
-			for split, names := range splitNames {
-				if slices.Contains(names, name) {
-					row.split = split
-				}
-			}
-			if row.split == "" {
-				return nil, fmt.Errorf("line %d: split is %q, want train or test", first+i, line[c.split])
-			}
-		}
-		for j, at := range c.numbers {
-			v, err := strconv.ParseFloat(strings.TrimSpace(line[at]), 32)
-			if cell := strings.TrimSpace(line[at]); cell == "" {
-				v, err = math.NaN(), nil
-			}
-			if err != nil || math.IsInf(v, 0) {
-				return nil, fmt.Errorf("line %d: %s is %q, want a number or nothing", first+i, c.names[j], line[at])
-			}
-			row.factors = append(row.factors, float32(v))
-		}
-		t.rows = append(t.rows, row)
 	}
 	for _, name := range c.names {
 		t.factors = append(t.factors, data.Factor{Name: name})
@@ -177,6 +142,63 @@ func parseTable(text []byte, comma rune, captions bool) (*table, error) {
 	}
 	t.measure()
 	return t, nil
+}
+
+// columnsIn are those of a table by its first line: by its names, where named, or else
+// in the usual order.
+func columnsIn(line []string, captions bool) (c columns, named bool, err error) {
+	c, named = columnsOf(line)
+	if n := len(line); !named && n != 2 && n != 3 {
+		return c, false, fmt.Errorf("has %d columns without names; want file and label or caption, and perhaps the split, or a first line of names", n)
+	}
+	if !named {
+		c = columns{file: 0, label: 1, split: -1, caption: -1}
+		if captions {
+			c.label, c.caption = -1, 1
+		}
+		if len(line) == 3 {
+			c.split = 2
+		}
+	}
+	if captions && c.caption < 0 {
+		return c, named, errors.New("line 1: no column is named caption")
+	}
+	return c, named, nil
+}
+
+// row reads a line, but for its label.
+func (c columns) row(line []string, captions bool) (tableRow, error) {
+	row := tableRow{file: filepath.FromSlash(strings.TrimSpace(line[c.file])), label: -1}
+	if row.file == "" || !filepath.IsLocal(row.file) {
+		return row, fmt.Errorf("%q is no file within the folder", line[c.file])
+	}
+	if c.caption >= 0 {
+		if row.caption = strings.Join(strings.Fields(line[c.caption]), " "); captions && row.caption == "" {
+			return row, fmt.Errorf("%s has no caption", row.file)
+		}
+	}
+	if c.split >= 0 {
+		name := strings.ToLower(strings.TrimSpace(line[c.split]))
+		for split, names := range splitNames {
+			if slices.Contains(names, name) {
+				row.split = split
+			}
+		}
+		if row.split == "" {
+			return row, fmt.Errorf("split is %q, want train or test", line[c.split])
+		}
+	}
+	for j, at := range c.numbers {
+		v, err := strconv.ParseFloat(strings.TrimSpace(line[at]), 32)
+		if cell := strings.TrimSpace(line[at]); cell == "" {
+			v, err = math.NaN(), nil
+		}
+		if err != nil || math.IsInf(v, 0) {
+			return row, fmt.Errorf("%s is %q, want a number or nothing", c.names[j], line[at])
+		}
+		row.factors = append(row.factors, float32(v))
+	}
+	return row, nil
 }
 
 // names are the different labels, by number where all are numbers.
