@@ -109,7 +109,7 @@ func (ps *Params) obtain(path string, init Init, buffer bool, shape []int) (*Par
 	n := 1
 	for _, d := range shape {
 		if d > (maxValues-ps.values)/n {
-			return nil, fmt.Errorf("of shape %v is too large: the parameters made before it have %d values, and those of a model are at most %d", shape, ps.values, maxValues)
+			return nil, fmt.Errorf("has shape %v, which is too large: the parameters made before it have %d values, and those of a model are at most %d", shape, ps.values, maxValues)
 		}
 		n *= d
 	}

@@ -13,8 +13,8 @@ func TestTooManyValues(t *testing.T) {
 		shape  []int
 		want   string
 	}{
-		{0, []int{1 << 33}, "of shape [8589934592] is too large: the parameters made before it have 0 values, and those of a model are at most 4294967296"},
-		{0, []int{1 << 20, 1 << 13}, "of shape [1048576 8192] is too large"},
+		{0, []int{1 << 33}, "has shape [8589934592], which is too large: the parameters made before it have 0 values, and those of a model are at most 4294967296"},
+		{0, []int{1 << 20, 1 << 13}, "has shape [1048576 8192], which is too large"},
 		{0, []int{1 << 31, 1 << 31, 1 << 31}, "is too large"},
 		{0, []int{1 << 32, 1 << 32, 1}, "is too large"}, // a product of 0
 		{maxValues - 10, []int{11}, "the parameters made before it have 4294967286 values"},

@@ -24,6 +24,8 @@ func TestTooLarge(t *testing.T) {
 			"depth, dim, mlp_ratio: 1000 blocks of 1048576 values with hidden layers of 1048576 have 6597069766656000 weights, want at most 2147483648"},
 		{"transformer", &Transformer{Dim: w, Depth: 1, Heads: 1, MLPRatio: 1, Norm: "pre", Activation: "gelu", Positions: "learned", Pooling: "mean"}, run,
 			"depth, dim, mlp_ratio: 1 blocks of 1048576 values"},
+		{"max_length", &Transformer{Dim: 1 << 14, MaxLength: w, Depth: 1, Heads: 1, MLPRatio: 0.1, Norm: "pre", Activation: "gelu", Positions: "sincos", Pooling: "mean"}, run,
+			"max_length, dim: 1048576 positions of 16384 values are 17179869184 weights, want at most 2147483648"},
 		{"igpt", &IGPT{Dim: 1 << 15, Depth: 12, Heads: 1, MLPRatio: 4}, picture,
 			"depth, dim, mlp_ratio: 12 blocks of 32768 values"},
 		{"resnet", &ResNet{Blocks: []int{1, 1, 1, 1, 1, 1, 1, 1}, Width: 1024, Stem: "small", Block: basic}, picture,
@@ -44,20 +46,25 @@ func TestTooLarge(t *testing.T) {
 // So is a table whose size is known only when the model is built: of positions that
 // are fixed, and of the words of a vocabulary.
 func TestTablesTooLarge(t *testing.T) {
-	for positions, want := range map[string]string{
-		"sincos":  "pos_embed: of shape [1048576 16384] is too large",
-		"learned": "pos_embed: of shape [1048576 16384] is too large",
+	for _, c := range []struct {
+		positions          string
+		length, vocabulary int
+		want               string
+	}{
+		{"sincos", maxWidth, 10, "pos_embed: has shape [1048576 16384], which is too large"},
+		{"learned", maxWidth, 10, "pos_embed: has shape [1048576 16384], which is too large"},
+		{"learned", 4, maxWidth, "token_embed/weight: has shape [1048577 16384], which is too large"},
 	} {
-		e := &Transformer{Dim: 1 << 14, MaxLength: maxWidth, Depth: 1, Heads: 1, MLPRatio: 0.1, Norm: "pre", Activation: "gelu", Positions: positions, Pooling: "mean"}
-		if err := e.Check([]int{4}); err != nil {
+		e := &Transformer{Dim: 1 << 14, Depth: 1, Heads: 1, MLPRatio: 0.1, Norm: "pre", Activation: "gelu", Positions: c.positions, Pooling: "mean"}
+		if err := e.Check([]int{c.length}); err != nil {
 			t.Fatal(err)
 		}
 		_, err := graph.Compile(graph.NewParams(1), graph.Eval, func(s *graph.Scope) *G.Node {
-			tokens, _ := e.EncodeTokens(s, s.Ints("words", 1, 4), 10)
+			tokens, _ := e.EncodeTokens(s, s.Ints("words", 1, c.length), c.vocabulary)
 			return tokens
 		})
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", positions, err, want)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.positions, err, c.want)
 		}
 	}
 }

@@ -107,6 +107,8 @@ func (e *Transformer) Check(shape []int) error {
 		bad("max_length: is %d, want 0 (that of the data) to %d", e.MaxLength, maxWidth)
 	case e.MaxLength > 0 && e.MaxLength < shape[0]:
 		bad("max_length: is %d, but the examples have %d tokens", e.MaxLength, shape[0])
+	case e.Dim > 0 && e.Dim <= maxWidth && e.MaxLength*e.Dim > maxWeights:
+		bad("max_length, dim: %d positions of %d values are %d weights, want at most %d", e.MaxLength, e.Dim, e.MaxLength*e.Dim, maxWeights)
 	}
 	return errors.Join(errs...)
 }
