@@ -65,7 +65,7 @@ func (o *Autoencoder) Check(t Task) error {
 		bad(`loss: bce wants values in 0..1, but data.normalize shifts or scales them; want data.normalize = "unit", or loss = "l2"`)
 	}
 	if _, ok := t.Encoder.(nets.Mirrored); !ok {
-		bad("type: an autoencoder needs an encoder that can be turned round, and %T has no decoder", t.Encoder)
+		bad("type: an autoencoder needs an encoder that can be turned round, and %s has no decoder", nets.NameOf(t.Encoder))
 	}
 	return errors.Join(errs...)
 }

@@ -142,7 +142,7 @@ func generate(ctx context.Context, t Task, ps *graph.Params, g Generation, first
 	n := len(symbols) / places
 	net, ok := t.Encoder.(nets.Autoregressive)
 	if !ok {
-		return fmt.Errorf("%T is no autoregressive encoder", t.Encoder)
+		return fmt.Errorf("%s is no autoregressive encoder", nets.NameOf(t.Encoder))
 	}
 	p, err := graph.Compile(ps, graph.Eval, func(s *graph.Scope) *G.Node {
 		state := net.State(s.In("encoder"), s.Ints("before", n, 1), s.Ints("place", n, 1), k, places) // (N, 1, D)

@@ -64,7 +64,7 @@ func (o *Imputation) Check(t Task) error {
 		bad("objective.hide: is %q, want channel or band", o.Hide)
 	}
 	if _, ok := t.Encoder.(nets.Mirrored); !ok {
-		bad("objective.type: imputation needs an encoder that can be turned round, and %T has no decoder", t.Encoder)
+		bad("objective.type: imputation needs an encoder that can be turned round, and %s has no decoder", nets.NameOf(t.Encoder))
 	}
 	if t.Encoder != nil && picture {
 		if err := t.Encoder.Check(t.Spec.Shape); err != nil {

@@ -95,7 +95,7 @@ func (o *MAE) Check(t Task) error {
 	}
 	net, ok := t.Encoder.(nets.Patched)
 	if !ok {
-		bad("objective.type: mae needs an encoder of patches, such as vit, and %T is none", t.Encoder)
+		bad("objective.type: mae needs an encoder of patches, such as vit, and %s is none", nets.NameOf(t.Encoder))
 		return errors.Join(errs...)
 	}
 	if err := net.Check(t.Spec.Shape); err != nil {

@@ -63,7 +63,7 @@ func (o *MLM) Check(t Task) error {
 		return errors.Join(errs...)
 	}
 	if _, ok := t.Encoder.(nets.Sequenced); !ok {
-		bad(`encoder.type: mlm needs an encoder with a vector for each token, and %T has none; want "transformer"`, t.Encoder)
+		bad(`encoder.type: mlm needs an encoder with a vector for each token, and %s has none; want "transformer"`, nets.NameOf(t.Encoder))
 	} else if err := t.Encoder.Check(t.Spec.Shape); err != nil {
 		errs = append(errs, err)
 	}

@@ -62,7 +62,7 @@ func TestMLM(t *testing.T) {
 		t.Errorf("pictures: %v", err)
 	}
 	pictures.Spec = prose(t, 70, 12, 13).Spec()
-	if err := mlm(nil).Check(pictures); err == nil || !strings.Contains(err.Error(), `*nets.MLP has none; want "transformer"`) {
+	if err := mlm(nil).Check(pictures); err == nil || !strings.Contains(err.Error(), `mlp has none; want "transformer"`) {
 		t.Errorf("an encoder of values: %v", err)
 	}
 }

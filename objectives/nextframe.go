@@ -122,7 +122,7 @@ func (o *NextFrame) decoder(t Task) (func(s *graph.Scope, past *G.Node) *G.Node,
 			return m.Decode(s.In("decoder"), m.Encode(s.In("encoder"), past), shape)
 		}, nil
 	}
-	return nil, fmt.Errorf("objective.type: next-frame needs an encoder with a map of features or a mirror image, and %T has neither", t.Encoder)
+	return nil, fmt.Errorf("objective.type: next-frame needs an encoder with a map of features or a mirror image, and %s has neither", nets.NameOf(t.Encoder))
 }
 
 // upTo makes a picture of some channels, (B, channels, H, W), of a map, (B, h, w, c), by

@@ -318,5 +318,8 @@ func Register(name string, make func() Objective) { registry.Register(name, make
 // New returns the objective of that name with its default settings.
 func New(name string) (Objective, error) { return registry.New(name) }
 
+// NameOf is the name of an objective's kind.
+func NameOf(o Objective) string { return registry.NameOf(o) }
+
 // Names lists the registered objectives.
 func Names() []string { return registry.Names() }

@@ -110,7 +110,7 @@ func (o *VQVAE) Check(t Task) error {
 	}
 	net, ok := t.Encoder.(nets.MirroredMap)
 	if !ok {
-		bad(`type: vqvae needs an encoder whose map can be turned back into a picture, and %T has no such decoder; want residual, or conv with code = 0`, t.Encoder)
+		bad(`type: vqvae needs an encoder whose map can be turned back into a picture, and %s has no such decoder; want residual, or conv with code = 0`, nets.NameOf(t.Encoder))
 		return errors.Join(errs...)
 	}
 	if err := net.Check(t.Spec.Shape); err != nil {

@@ -22,7 +22,7 @@ func WordVectors(t Task, ps *graph.Params) (x []float32, d int, err error) {
 	p := ps.Get("encoder/weight")
 	enc, ok := t.Encoder.(nets.Lexical)
 	if !ok || p == nil || len(p.Shape) != 2 {
-		return nil, 0, fmt.Errorf("a %T has no vectors of words", t.Encoder)
+		return nil, 0, fmt.Errorf("%s has no vectors of words", nets.NameOf(t.Encoder))
 	}
 	d = p.Shape[1]
 	if p.Shape[0] == v.Len() {

@@ -114,6 +114,31 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 		e.Skipped = append(e.Skipped, "test loss: left out: there are no test examples")
 		return e, nil
 	}
+	if err := t.evaluateTest(ctx, e); err != nil {
+		return nil, err
+	}
+	if !all {
+		return e, nil
+	}
+	if err := t.evaluateCodes(ctx, e); err != nil {
+		return nil, err
+	}
+	if err := t.evaluateClusters(ctx, e); err != nil {
+		return nil, err
+	}
+	if c, ok := t.Objective.(objectives.Compared); ok {
+		figures, err := c.Compare(ctx, t.Task, t.Params, t.Train, func() (float64, error) { return t.Loss(ctx, t.Train, nil) })
+		if err != nil {
+			return nil, err
+		}
+		e.add(figures)
+	}
+	return e, nil
+}
+
+// evaluateTest adds what is found in one walk over the test examples: losses, the
+// objective's own figures, tables and pictures.
+func (t *Trainer) evaluateTest(ctx context.Context, e *Evaluation) error {
 	var survey objectives.Survey
 	if o, ok := t.Objective.(objectives.Surveyed); ok {
 		survey = o.NewSurvey(t.Task)
@@ -153,7 +178,7 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	note := fmt.Sprintf("mean over %d examples", t.Test.Len())
 	if t.average != nil {
@@ -173,7 +198,7 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 	if o, ok := t.Objective.(objectives.Examined); ok {
 		found, err := o.Examine(ctx, t.Task, t.Params, t.Test)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		e.add(found.Figures)
 		e.Pictures, e.Tables = append(e.Pictures, found.Pictures...), append(e.Tables, found.Tables...)
@@ -181,23 +206,7 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 	if alarm := t.alarm(metrics); alarm != "" {
 		e.Alarms = append(e.Alarms, "on the test examples "+alarm)
 	}
-	if !all {
-		return e, nil
-	}
-	if err := t.evaluateCodes(ctx, e); err != nil {
-		return nil, err
-	}
-	if err := t.evaluateClusters(ctx, e); err != nil {
-		return nil, err
-	}
-	if c, ok := t.Objective.(objectives.Compared); ok {
-		figures, err := c.Compare(ctx, t.Task, t.Params, t.Train, func() (float64, error) { return t.Loss(ctx, t.Train, nil) })
-		if err != nil {
-			return nil, err
-		}
-		e.add(figures)
-	}
-	return e, nil
+	return nil
 }
 
 // scores are those of an objective, added up over batches.

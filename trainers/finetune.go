@@ -151,7 +151,7 @@ func (f *Finetune) prepare(ps *graph.Params, enc nets.Encoder, shape []int) erro
 	}
 	if f.LayerDecay != 1 {
 		if _, ok := enc.(nets.Layered); !ok {
-			return &FinetuneError{fmt.Errorf("layer_decay: is %g, and a %T has no order of layers; want 1", f.LayerDecay, enc)}
+			return &FinetuneError{fmt.Errorf("layer_decay: is %g, and %s has no order of layers; want 1", f.LayerDecay, nets.NameOf(enc))}
 		}
 	}
 	return nil
@@ -161,7 +161,7 @@ func (f *Finetune) prepare(ps *graph.Params, enc nets.Encoder, shape []int) erro
 func (t *Trainer) probeHead(ctx context.Context) error {
 	headed, ok := t.Objective.(objectives.Headed)
 	if !ok {
-		return &FinetuneError{fmt.Errorf(`head: is "probe", and a %T has no linear head; want "random"`, t.Objective)}
+		return &FinetuneError{fmt.Errorf(`head: is "probe", and %s has no linear head; want "random"`, objectives.NameOf(t.Objective))}
 	}
 	target, err := headed.Asked(t.Task.Spec)
 	if err != nil {

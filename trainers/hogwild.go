@@ -25,7 +25,7 @@ func HogwildFault(o objectives.Objective, opt optim.Options) string {
 	_, after := o.(objectives.AfterStep)
 	switch {
 	case fits || after:
-		return fmt.Sprintf("a %T is not moved by gradients alone", o)
+		return fmt.Sprintf("%s is not moved by gradients alone", objectives.NameOf(o))
 	case opt.Type != "sgd" || opt.Momentum != 0:
 		return `the optimizer must keep nothing between steps: want optimizer.type = "sgd" with momentum 0`
 	case opt.Accumulate > 1:

@@ -30,7 +30,7 @@ type exporter struct {
 
 	mu      sync.Mutex
 	run     string
-	kind    string // of its objective
+	data    string // the set it is trained on
 	state   string
 	reason  string // of a failure
 	rate    float64
@@ -95,7 +95,7 @@ func (e *exporter) close() {
 func (e *exporter) Begin(r *trainers.Run) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.run, e.kind, e.state, e.reason = filepath.Base(r.Folder), r.Task.Spec.Name, exportTraining, ""
+	e.run, e.data, e.state, e.reason = filepath.Base(r.Folder), r.Task.Spec.Name, exportTraining, ""
 	e.step, e.steps, e.metrics, e.figures, e.rate, e.left = r.Step, r.Steps, nil, nil, 0, 0
 	e.moved, e.saved = time.Now(), r.LastSaved()
 	if info, err := os.Stat(filepath.Join(r.Folder, trainers.CheckpointsDir, fmt.Sprintf("step-%08d", e.saved))); err == nil {
@@ -213,7 +213,7 @@ func (e *exporter) text(now time.Time) []byte {
 	defer e.mu.Unlock()
 	t := &promText{}
 	t.family("x2vec_run_info", "gauge", "The run that is at work: its folder, its data, the program.")
-	t.sample("x2vec_run_info", 1, "run", e.run, "data", e.kind, "version", version)
+	t.sample("x2vec_run_info", 1, "run", e.run, "data", e.data, "version", version)
 	t.family("x2vec_state", "gauge", "1 for the state that the run is in.")
 	for _, s := range exportStates {
 		v := 0.0

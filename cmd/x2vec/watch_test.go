@@ -178,7 +178,7 @@ func TestExporter(t *testing.T) {
 	if status, text := get("/healthz"); status != http.StatusOK || text != "waiting, step 0\n" {
 		t.Errorf("before a run: %d %q", status, text)
 	}
-	e.run, e.kind, e.saved, e.savedAt = "a \"b\"\\\n\xff", "mnist", 50, time.Now().Add(-2*time.Second)
+	e.run, e.data, e.saved, e.savedAt = "a \"b\"\\\n\xff", "mnist", 50, time.Now().Add(-2*time.Second)
 	e.Progress(trainers.Progress{Step: 60, Steps: 100, Rate: 1234.5, Left: 3 * time.Second})
 	_ = e.Metrics(nil, runlog.Metrics{Step: 60, Epoch: 1.5, Samples: 6000, Loss: math.NaN(), LR: 1e-3, GradNorm: math.Inf(1),
 		Extra: map[string]float64{"accuracy": 0.5}})

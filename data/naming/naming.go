@@ -5,6 +5,7 @@ package naming
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -64,3 +65,14 @@ func (r *Registry[T]) New(name string) (thing T, err error) {
 
 // Names lists what is known, in the order of the alphabet.
 func (r *Registry[T]) Names() []string { return slices.Sorted(maps.Keys(r.make)) }
+
+// NameOf is the name of the kind that a thing is of; its Go type where none is.
+func (r *Registry[T]) NameOf(thing T) string {
+	of := reflect.TypeOf(thing)
+	for _, name := range r.Names() {
+		if reflect.TypeOf(r.make[name]()) == of {
+			return name
+		}
+	}
+	return fmt.Sprint(of)
+}

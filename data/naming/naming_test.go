@@ -1,6 +1,7 @@
 package naming
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -41,3 +42,18 @@ func TestRegistry(t *testing.T) {
 	}()
 	r.Register("one", func() int { return 3 })
 }
+
+func TestNameOf(t *testing.T) {
+	r := NewRegistry[fmt.Stringer]("thing")
+	r.Register("a", func() fmt.Stringer { return new(letter) })
+	if got := r.NameOf(new(letter)); got != "a" {
+		t.Errorf("what is known is called %q", got)
+	}
+	if got := r.NameOf(letter{}); got != "naming.letter" {
+		t.Errorf("what is not known is called %q", got)
+	}
+}
+
+type letter struct{}
+
+func (letter) String() string { return "" }

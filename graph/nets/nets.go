@@ -78,5 +78,8 @@ func Register(name string, make func() Encoder) { registry.Register(name, make) 
 // New returns the encoder of that name with its default settings.
 func New(name string) (Encoder, error) { return registry.New(name) }
 
+// NameOf is the name of an encoder's kind.
+func NameOf(e Encoder) string { return registry.NameOf(e) }
+
 // Names lists the registered encoders.
 func Names() []string { return registry.Names() }

@@ -93,8 +93,8 @@ func seenFrom(p []float32, tokens int, g Grid) []float32 {
 	return out
 }
 
-// overlay is a picture whose patches are the brighter the more they are looked at, the
-// most being as bright as the picture.
+// overlay is a grey picture under colours of heat: the more a patch is looked at the
+// hotter, the most being the hottest.
 func overlay(img image.Image, share []float32, rows, cols int) image.Image {
 	most := float32(0)
 	for _, s := range share {

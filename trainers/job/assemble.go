@@ -13,12 +13,14 @@ import (
 	"x2vec/graph/nets"
 	"x2vec/objectives"
 	"x2vec/trainers"
+	"x2vec/trainers/optim"
 )
 
 // Assemble opens the data and gives the configuration of the run. What only the
 // data can tell is checked now; faults of the file are Faults. scaling is how
 // bytes become numbers where that is known already, from a checkpoint; nil has it
-// measured as the file asks, or taken from the encoder that the run goes on from. warn is told what is accepted but should be known.
+// measured as the file asks, or taken from the encoder that the run goes on from. warn is
+// told what is accepted but should be known.
 func (f *File) Assemble(ctx context.Context, scaling *objectives.Scaling, warn func(string)) (trainers.Config, error) {
 	var c trainers.Config
 	if f.Data.vocabulary == nil {
@@ -26,30 +28,13 @@ func (f *File) Assemble(ctx context.Context, scaling *objectives.Scaling, warn f
 			return c, err
 		}
 	}
-	train, test, err, missing := readers.OpenSplits(f.Data.options("train", warn), f.Data.options("test", warn))
-	if err != nil {
-		return c, err
-	}
-	switch err = missing; {
-	case errors.Is(err, fs.ErrNotExist):
-		warn(fmt.Sprintf("no test examples, so nothing is evaluated: %v", err))
-		test = nil
-	case err != nil:
-		return c, err
-	}
 	lens, err := f.lens()
 	if err != nil {
 		return c, err
 	}
-	grids := lens != nil && lens.discrete != nil
-	switch _, stacks := f.Objective.(objectives.Stacking); {
-	case grids:
-		if train, test, err = throughLens(ctx, lens, train, test); err != nil {
-			return c, err
-		}
-	case lens != nil && !stacks:
-		f.src.fault("data.codes", "is %q, but only next-pixel, kmeans and pca take the codes of another run", f.Data.Codes)
-		return c, f.src.faults.err()
+	train, test, err := f.open(ctx, lens, warn)
+	if err != nil {
+		return c, err
 	}
 	spec := train.Spec()
 	_, fits := f.Objective.(objectives.Fitter) // which take the batch for evaluation alone
@@ -61,6 +46,7 @@ func (f *File) Assemble(ctx context.Context, scaling *objectives.Scaling, warn f
 		f.src.fault("encoder.type", `is %q, which encodes numbers, but the examples of %s are words; want "embedding" or "transformer"`, f.encoderType, spec.Name)
 		return c, f.src.faults.err()
 	}
+	grids := lens != nil && lens.discrete != nil
 	task := objectives.Task{Encoder: f.Encoder, Spec: spec, Batch: min(f.Train.Batch, train.Len()), Seed: f.Seed}
 	var from *pretrained
 	switch {
@@ -98,40 +84,71 @@ func (f *File) Assemble(ctx context.Context, scaling *objectives.Scaling, warn f
 			f.src.component("objective", err)
 		}
 	}
-	perEpoch := float64(train.Len()/f.Train.Batch) / float64(f.Optimizer.Accumulate)
-	if fits {
-		perEpoch = 1 // each step is a pass over the data
-	}
-	total := f.Train.Duration.Steps(perEpoch, f.Train.Batch*f.Optimizer.Accumulate, 0)
-	steps := func(d Duration) int { return d.Steps(perEpoch, f.Train.Batch*f.Optimizer.Accumulate, total) }
-	s := f.Schedule
-	s.Schedule.Base, s.Schedule.Total = f.Optimizer.LR, total
-	s.Schedule.Warmup, s.Schedule.StepSize = steps(s.Warmup), steps(s.StepSize)
-	if s.Warmup.Unit == Percent {
-		s.Schedule.Warmup = min(s.Schedule.Warmup, total-1) // none in a run of one step
-	}
-	for _, m := range s.Milestones {
-		s.Schedule.Milestones = append(s.Schedule.Milestones, steps(m))
-	}
-	switch {
-	case fits:
-	case s.Schedule.Warmup >= total:
-		f.src.fault("schedule.warmup", `is %d steps, want fewer than the run's %d; "10%%" is its tenth, however long it is`, s.Schedule.Warmup, total)
-	default:
-		f.src.component("schedule", s.Schedule.Validate())
-	}
+	schedule, steps := f.lengths(train.Len(), fits)
 	finetune := f.finetune(from, steps)
 	if under != nil {
 		finetune = under
 	}
 	return trainers.Config{
 		Task: task, Objective: f.Objective, Train: train, Test: test, Finetune: finetune,
-		Optimizer: f.Optimizer, Schedule: s.Schedule, Steps: s.Schedule.Total,
+		Optimizer: f.Optimizer, Schedule: schedule, Steps: schedule.Total,
 		Workers: f.Train.Workers, Prefetch: f.Train.Prefetch, Hogwild: f.Train.Mode == hogwild,
 		LogEvery: steps(f.Log.Every), EvalEvery: steps(f.Eval.Every), EvalCodes: f.Eval.Codes,
 		EarlyStop: f.Train.EarlyStop, MinDelta: f.Train.MinDelta,
 		CheckpointEvery: steps(f.Check.Every), Keep: f.Check.Keep, Milestones: steps(f.Check.Milestones),
 	}, f.src.faults.err()
+}
+
+// open opens the examples for training and those for testing, nil where there are none,
+// through a lens where there is one for grids of codes.
+func (f *File) open(ctx context.Context, l *lens, warn func(string)) (train, test data.Source, err error) {
+	train, test, err, missing := readers.OpenSplits(f.Data.options("train", warn), f.Data.options("test", warn))
+	if err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case errors.Is(missing, fs.ErrNotExist):
+		warn(fmt.Sprintf("no test examples, so nothing is evaluated: %v", missing))
+		test = nil
+	case missing != nil:
+		return nil, nil, missing
+	}
+	switch _, stacks := f.Objective.(objectives.Stacking); {
+	case l != nil && l.discrete != nil:
+		return throughLens(ctx, l, train, test)
+	case l != nil && !stacks:
+		f.src.fault("data.codes", "is %q, but only next-pixel, kmeans and pca take the codes of another run", f.Data.Codes)
+		return nil, nil, f.src.faults.err()
+	}
+	return train, test, nil
+}
+
+// lengths gives the schedule of a run on so many examples, and what makes steps of a
+// duration in it. A step of a method that fits is a pass over all examples.
+func (f *File) lengths(examples int, fits bool) (s optim.Schedule, steps func(Duration) int) {
+	perEpoch := float64(examples/f.Train.Batch) / float64(f.Optimizer.Accumulate)
+	if fits {
+		perEpoch = 1
+	}
+	total := f.Train.Duration.Steps(perEpoch, f.Train.Batch*f.Optimizer.Accumulate, 0)
+	steps = func(d Duration) int { return d.Steps(perEpoch, f.Train.Batch*f.Optimizer.Accumulate, total) }
+	s = f.Schedule.Schedule
+	s.Base, s.Total = f.Optimizer.LR, total
+	s.Warmup, s.StepSize = steps(f.Schedule.Warmup), steps(f.Schedule.StepSize)
+	if f.Schedule.Warmup.Unit == Percent {
+		s.Warmup = min(s.Warmup, total-1) // none in a run of one step
+	}
+	for _, m := range f.Schedule.Milestones {
+		s.Milestones = append(s.Milestones, steps(m))
+	}
+	switch {
+	case fits:
+	case s.Warmup >= total:
+		f.src.fault("schedule.warmup", `is %d steps, want fewer than the run's %d; "10%%" is its tenth, however long it is`, s.Warmup, total)
+	default:
+		f.src.component("schedule", s.Validate())
+	}
+	return s, steps
 }
 
 // throughLens gives both splits as grids of codes. test may be nil.

@@ -64,26 +64,12 @@ func (f *File) Begin(ctx context.Context, folder string, resume Resume, version 
 	if _, err := os.Stat(filepath.Join(folder, ImportFile)); err == nil {
 		return nil, done, fmt.Errorf("%s holds weights from elsewhere, which no training of this program made; `x2vec finetune %s` goes on from them", folder, folder)
 	}
-	old, was, unread := ReadRun(folder, nil)
-	store, err := checkpoints.Open(filepath.Join(folder, trainers.CheckpointsDir))
+	snap, err := newestIn(folder, resume, log)
 	if err != nil {
 		return nil, done, err
 	}
-	snap, damaged, err := store.Latest()
-	for _, d := range damaged {
-		log.Warnf("checkpoint passed over: %v", d)
-	}
-	switch {
-	case errors.Is(err, checkpoints.ErrNone):
-		if resume == Must {
-			return nil, done, fmt.Errorf("%s: holds no checkpoint to go on from", folder)
-		}
-		snap = nil
-	case err != nil:
-		return nil, done, err
-	case resume == Never:
-		return nil, done, fmt.Errorf("%s: holds a run at step %d; give another --out, or --resume auto to go on with it", folder, snap.State.Step)
-	case unread != nil:
+	old, was, unread := ReadRun(folder, nil)
+	if snap != nil && unread != nil {
 		return nil, done, fmt.Errorf("%s has checkpoints, but what they are of cannot be read: %w; give another --out", folder, unread)
 	}
 	var scaling *objectives.Scaling
@@ -104,20 +90,13 @@ func (f *File) Begin(ctx context.Context, folder string, resume Resume, version 
 	if err != nil {
 		return nil, done, err
 	}
-	now := Resolved{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
-		Started: time.Now().Format(time.RFC3339), Shape: config.Task.Spec.Shape}
-	if now.TrainSHA256, err = checksum(config.Train); err != nil {
-		return nil, done, err
-	}
-	if now.TestSHA256, err = checksum(config.Test); err != nil {
+	now, err := resolve(config, version)
+	if err != nil {
 		return nil, done, err
 	}
 	if snap != nil {
-		if was.TrainSHA256 != now.TrainSHA256 {
-			return nil, done, fmt.Errorf("%s: the training data are not those the run began with (SHA-256 %.12s…, then %.12s…); put those back, or begin anew with another --out", folder, now.TrainSHA256, was.TrainSHA256)
-		}
-		if was.TestSHA256 != now.TestSHA256 {
-			return nil, done, fmt.Errorf("%s: the test data are not those the run began with (SHA-256 %.12s…, then %.12s…), so that its losses could not be compared; put those back, or begin anew with another --out", folder, now.TestSHA256, was.TestSHA256)
+		if err := now.sameData(was); err != nil {
+			return nil, done, fmt.Errorf("%s: %w; put those back, or begin anew with another --out", folder, err)
 		}
 		now.Started = was.Started
 	}
@@ -141,24 +120,8 @@ func (f *File) Begin(ctx context.Context, folder string, resume Resume, version 
 			return run, done, ErrComplete
 		}
 	}
-	if f.Data.Codes != "" && snap == nil {
-		l, err := f.lens()
-		if err == nil {
-			err = l.copyTo(folder)
-		}
-		if err != nil {
-			return nil, done, err
-		}
-	}
-	if words := config.Task.Spec.Words; words != nil {
-		if err := f.keepWords(folder, VocabularyFile, words); err != nil {
-			return nil, done, err
-		}
-	}
-	if c := config.Task.Spec.Captions; c != nil {
-		if err := f.keepWords(folder, CaptionsFile, c.Words); err != nil {
-			return nil, done, err
-		}
+	if err := f.keepWith(folder, config.Task.Spec, snap == nil); err != nil {
+		return nil, done, err
 	}
 	return run, done, checkpoints.WriteFile(filepath.Join(folder, trainers.RunFile), []byte(f.With(now)))
 }
@@ -198,6 +161,74 @@ func ReadRun(folder string, sets []string) (*File, Resolved, error) {
 	f.src.decode("resolved", f.src.table("resolved"), fieldsOf(&r))
 	f.folder = folder
 	return f, r, nil
+}
+
+// newestIn is the newest checkpoint in a run's folder, nil where the run is to begin.
+func newestIn(folder string, resume Resume, log logrus.FieldLogger) (*checkpoints.Snapshot, error) {
+	store, err := checkpoints.Open(filepath.Join(folder, trainers.CheckpointsDir))
+	if err != nil {
+		return nil, err
+	}
+	snap, damaged, err := store.Latest()
+	for _, d := range damaged {
+		log.Warnf("checkpoint passed over: %v", d)
+	}
+	switch {
+	case errors.Is(err, checkpoints.ErrNone) && resume == Must:
+		return nil, fmt.Errorf("%s: holds no checkpoint to go on from", folder)
+	case errors.Is(err, checkpoints.ErrNone):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case resume == Never:
+		return nil, fmt.Errorf("%s: holds a run at step %d; give another --out, or --resume auto to go on with it", folder, snap.State.Step)
+	}
+	return snap, nil
+}
+
+// resolve says what a run that begins now is made by, and what it is trained on.
+func resolve(c trainers.Config, version string) (now Resolved, err error) {
+	now = Resolved{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		Started: time.Now().Format(time.RFC3339), Shape: c.Task.Spec.Shape}
+	if now.TrainSHA256, err = checksum(c.Train); err != nil {
+		return now, err
+	}
+	now.TestSHA256, err = checksum(c.Test)
+	return now, err
+}
+
+// sameData says where the data are others than they were.
+func (r Resolved) sameData(was Resolved) error {
+	if r.TrainSHA256 != was.TrainSHA256 {
+		return fmt.Errorf("the training data are not those the run began with (SHA-256 %.12s…, then %.12s…)", r.TrainSHA256, was.TrainSHA256)
+	}
+	if r.TestSHA256 != was.TestSHA256 {
+		return fmt.Errorf("the test data are not those the run began with (SHA-256 %.12s…, then %.12s…), so that its losses could not be compared", r.TestSHA256, was.TestSHA256)
+	}
+	return nil
+}
+
+// keepWith puts beside a run what its examples cannot be read without: the run whose
+// codes they are, when it begins, and the words.
+func (f *File) keepWith(folder string, spec data.Spec, begins bool) error {
+	if f.Data.Codes != "" && begins {
+		l, err := f.lens()
+		if err != nil {
+			return err
+		}
+		if err := l.copyTo(folder); err != nil {
+			return err
+		}
+	}
+	if spec.Words != nil {
+		if err := f.keepWords(folder, VocabularyFile, spec.Words); err != nil {
+			return err
+		}
+	}
+	if c := spec.Captions; c != nil {
+		return f.keepWords(folder, CaptionsFile, c.Words)
+	}
+	return nil
 }
 
 func checksum(src data.Source) (string, error) {
