@@ -44,7 +44,7 @@ anywhere, and then evaluated, looked into or adapted to a new task.`,
 	})
 	f := c.PersistentFlags()
 	f.IntVar(&m.threads, "threads", runtime.GOMAXPROCS(0), "threads to compute with")
-	f.StringVar(&m.blas, "blas", "auto", "who computes matrix products: auto, own, openblas, mkl, blis, accelerate, gonum or a library's path")
+	f.StringVar(&m.blas, "blas", "auto", "who computes matrix products: "+blas.Accepted)
 	f.StringVar(&m.logFormat, "log-format", "text", "text or json")
 	f.StringVar(&m.logLevel, "log-level", "info", "error, warn, info or debug")
 	addCommands(c)

@@ -47,7 +47,8 @@ func Log() []string {
 	return append([]string(nil), log...)
 }
 
-const accepted = "auto, own, own-avx512, own-avx2, own-go, openblas, mkl, blis, accelerate, gonum, or the path of a library"
+// Accepted are the choices of Use, for people.
+const Accepted = "auto, own, own-avx512, own-avx2, own-go, openblas, mkl, blis, accelerate, gonum, or the path of a library"
 
 // Use chooses what computes the products from now on:
 //
@@ -106,7 +107,7 @@ func find(name string, log *[]string) (*engineType, error) {
 	if strings.ContainsAny(name, `/\`) || strings.HasSuffix(name, ".so") || strings.HasSuffix(name, ".dylib") || strings.HasSuffix(name, ".dll") {
 		return library{name: name, files: []string{name}}.load(log)
 	}
-	return nil, fmt.Errorf("blas %q: no such choice; accepted are %s", name, accepted)
+	return nil, fmt.Errorf("blas %q: no such choice; Accepted are %s", name, Accepted)
 }
 
 // findElsewhere goes through the libraries and ends with gonum.
