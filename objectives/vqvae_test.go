@@ -83,7 +83,7 @@ func TestVQVAERefusesTasks(t *testing.T) {
 	row.Shape, small.Shape = []int{64}, []int{3, 8, 1}
 	for want, task := range map[string]objectives.Task{
 		`an encoder whose map can be turned back into a picture, and mlp has no such decoder; want residual, or conv with code = 0`: {Encoder: &nets.MLP{Code: 2, Activation: "relu"}, Spec: spec},
-		"its code is made of that map by further weights; want code = 0":                                                                  {Encoder: &nets.Conv{Channels: []int{4}, Kernel: 4, Stride: 2, Pad: 1, Code: 3, Activation: "relu", Norm: "none"}, Spec: spec},
+		"its code is made of that map by further weights; want code = 0":                                                            {Encoder: &nets.Conv{Channels: []int{4}, Kernel: 4, Stride: 2, Pad: 1, Code: 3, Activation: "relu", Norm: "none"}, Spec: spec},
 		"vqvae needs pictures": {Encoder: smallResidual(), Spec: row},
 		"halvings: is 1, and pictures of 8x1 cannot be halved so often": {Encoder: smallResidual(), Spec: small},
 		"hidden: is 3, want an even number":                             {Encoder: &nets.Residual{Hidden: 3}, Spec: spec},
