@@ -202,12 +202,12 @@ func Unseen(src, test Source) (Source, error) {
 		return src, nil
 	}
 	in := map[uint64]bool{}
-	err := eachSum(test, func(_ int, sum uint64, empty bool) { in[sum] = in[sum] || !empty })
+	err := eachSum(test, func(_ int, sum uint64) { in[sum] = sum != 0 })
 	if err != nil {
 		return nil, err
 	}
 	index := make([]int, 0, src.Len())
-	err = eachSum(src, func(i int, sum uint64, _ bool) {
+	err = eachSum(src, func(i int, sum uint64) {
 		if !in[sum] {
 			index = append(index, i)
 		}
@@ -227,31 +227,32 @@ func Unseen(src, test Source) (Source, error) {
 var ErrAllSeen = errors.New("every training example is in the test set too, so there is nothing to train on; give other examples for the test")
 
 // eachSum visits all examples; a text is empty that has no word that is known.
-func eachSum(src Source, visit func(i int, sum uint64, empty bool)) error {
-	size, tokens := src.Spec().Size(), src.Spec().Tokens()
-	var bytes []byte
+func eachSum(src Source, visit func(i int, sum uint64)) error {
 	for b, err := range Sequential(src, 256) {
 		if err != nil {
 			return err
 		}
 		for i, at := range b.Index {
-			if !tokens {
-				visit(at, SumOf(b.Pixels[i*size:(i+1)*size]), false)
-				continue
-			}
-			words := b.Tokens[i*size : (i+1)*size]
-			bytes = bytes[:0]
-			for _, w := range words {
-				bytes = binary.LittleEndian.AppendUint32(bytes, uint32(w))
-			}
-			visit(at, SumOf(bytes), words[0] < 0)
+			visit(at, b.Sum(i))
 		}
 	}
 	return nil
 }
 
-// SumOf tells examples of other bytes apart: the first 8 bytes of their SHA-256.
-func SumOf(pixels []byte) uint64 {
-	sum := sha256.Sum256(pixels)
+// Sum tells the i-th example of a batch from those of other bytes, or other words: the
+// first 8 bytes of their SHA-256; 0 where it is a text without a word that is known.
+func (b *Batch) Sum(i int) uint64 {
+	size := b.Spec.Size()
+	var bytes []byte
+	if !b.Spec.Tokens() {
+		bytes = b.Pixels[i*size : (i+1)*size]
+	} else if words := b.Tokens[i*size : (i+1)*size]; words[0] < 0 {
+		return 0
+	} else {
+		for _, w := range words {
+			bytes = binary.LittleEndian.AppendUint32(bytes, uint32(w))
+		}
+	}
+	sum := sha256.Sum256(bytes)
 	return binary.LittleEndian.Uint64(sum[:])
 }

@@ -42,7 +42,7 @@ type Extraction struct {
 // Codes are those of all examples of a source, with what a task asks of them.
 type Codes struct {
 	eval.Features
-	// Sums tell examples of other bytes apart: see data.SumOf.
+	// Sums tell examples of other bytes apart: see data.Batch.Sum.
 	Sums []uint64 // (N)
 }
 
@@ -188,7 +188,7 @@ func (e Extraction) asked(n int) *asked {
 }
 
 func (a *asked) add(b *data.Batch) {
-	k, size := a.e.Target.Width(), b.Spec.Size()
+	k := a.e.Target.Width()
 	for i, at := range b.Index {
 		a.labels[at] = -1
 		if a.targets == nil {
@@ -196,9 +196,7 @@ func (a *asked) add(b *data.Batch) {
 		} else {
 			a.e.Target.Values(a.targets[at*k:(at+1)*k], b, i)
 		}
-		if b.Pixels != nil {
-			binary.LittleEndian.PutUint64(a.sums[8*at:], data.SumOf(b.Pixels[i*size:(i+1)*size]))
-		}
+		binary.LittleEndian.PutUint64(a.sums[8*at:], b.Sum(i))
 	}
 }
 

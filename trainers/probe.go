@@ -153,9 +153,9 @@ func (p *prober) split(train, test *Codes) error {
 // trained on, and the labels that they are drawn by: all one where no class is asked for.
 func unseen(task objectives.Task, train, test *Codes) (clean, labels []int) {
 	in := map[uint64]bool{}
-	if !task.Spec.Tokens() {
+	if !task.Spec.Tokens() || task.Spec.Texts {
 		for _, s := range test.Sums {
-			in[s] = true
+			in[s] = s != 0
 		}
 	}
 	for i, s := range train.Sums {
