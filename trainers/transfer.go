@@ -34,9 +34,12 @@ type Transfer struct {
 	// Train gives the score of a cell of the methods that train the encoder, on the
 	// part of the training examples that Count and Seed draw.
 	Train func(ctx context.Context, c Cell) (float64, error)
-	// Kept gives a cell that was finished before, and Keep keeps one.
-	Kept func(c Cell) (Cell, bool)
-	Keep func(c Cell) error
+	// Kept gives a cell that was finished before, and Keep keeps one. Of methods, and of
+	// counts that are Earlier, that are not asked for now, those that have all their seeds
+	// are told beside the others.
+	Earlier []LabelCount
+	Kept    func(c Cell) (Cell, bool)
+	Keep    func(c Cell) error
 }
 
 // A Cell is one method with so many labels by one seed.
@@ -73,6 +76,14 @@ type TransferReport struct {
 	Rows       []TransferRow `json:"rows"`
 	Protocol   []string      `json:"protocol"`
 }
+
+// has reports whether there are numbers of one of these methods.
+func (r *TransferReport) has(methods ...string) bool {
+	return slices.ContainsFunc(r.Rows, func(row TransferRow) bool { return slices.Contains(methods, row.Method) })
+}
+
+// Trained reports whether there are numbers of the methods that train the encoder.
+func (r *TransferReport) Trained() bool { return r.has(ByFinetune, ByScratch) }
 
 // transfer is a Transfer at work.
 type transfer struct {
@@ -126,7 +137,8 @@ func (o Transfer) Run(ctx context.Context, task objectives.Task, ps *graph.Param
 	if r.After = HashOf(ps); r.After != r.Before {
 		return nil, fmt.Errorf("the encoder changed: its SHA-256 was %.12s… and is %.12s…", r.Before, r.After)
 	}
-	r.Rows, r.Protocol = t.rows(), t.protocol(r)
+	r.Rows = t.rows()
+	r.Protocol = t.protocol(r)
 	return r, nil
 }
 
@@ -137,18 +149,19 @@ func (t *transfer) plan() error {
 	if err != nil {
 		return err
 	}
-	for _, count := range t.Counts {
+	all := slices.Concat(t.Counts, t.Earlier)
+	for i, count := range all {
 		for seed := range t.Seeds {
 			part := count.Part(uint64(seed)).Draw(labels)
 			if len(part) == 0 {
 				return fmt.Errorf("no training example of %s has a label", t.train.Spec().Name)
 			}
 			t.parts[partName(count.String(), seed)] = part
-			for _, m := range t.Methods {
-				if m == ByKNN && count == (LabelCount{}) && seed > 0 {
-					continue // every seed would find the same
-				}
-				t.cells = append(t.cells, Cell{Method: m, Labels: count.String(), Count: count, Seed: seed, Examples: len(part)})
+		}
+		for _, m := range TransferMethods {
+			cells := t.row(m, count)
+			if i < len(t.Counts) && slices.Contains(t.Methods, m) || t.keptAll(cells) {
+				t.cells = append(t.cells, cells...)
 			}
 		}
 	}
@@ -164,6 +177,26 @@ func (t *transfer) plan() error {
 		t.Say("%d of %d cells are there from before", t.seen, len(t.cells))
 	}
 	return nil
+}
+
+// row are the cells of a method with so many labels.
+func (t *transfer) row(method string, count LabelCount) []Cell {
+	var cells []Cell
+	for seed := range t.Seeds {
+		if method == ByKNN && count == (LabelCount{}) && seed > 0 {
+			break // every seed would find the same
+		}
+		labels := count.String()
+		cells = append(cells, Cell{Method: method, Labels: labels, Count: count, Seed: seed, Examples: len(t.parts[partName(labels, seed)])})
+	}
+	return cells
+}
+
+func (t *transfer) keptAll(cells []Cell) bool {
+	return !slices.ContainsFunc(cells, func(c Cell) bool {
+		_, kept := t.Kept(c)
+		return !kept
+	})
 }
 
 func partName(labels string, seed int) string { return fmt.Sprint(labels, " ", seed) }
@@ -273,7 +306,7 @@ func (t *transfer) take(ctx context.Context, cells []int, train, test eval.Featu
 func (t *transfer) rows() []TransferRow {
 	var rows []TransferRow
 	for _, m := range TransferMethods {
-		for _, count := range t.Counts {
+		for _, count := range slices.Concat(t.Counts, t.Earlier) {
 			row := TransferRow{Method: m, Labels: count.String()}
 			for _, c := range t.cells {
 				if c.Method == m && c.Labels == row.Labels {
@@ -295,10 +328,10 @@ func (t *transfer) rows() []TransferRow {
 // protocol says how the numbers were taken, in sentences.
 func (t *transfer) protocol(r *TransferReport) []string {
 	list := []string{fmt.Sprintf("labels are drawn by the seed from each class on its own, a smaller count is in a larger one, and all methods have the same ones; test set of %d looked at once by each fit", r.Test)}
-	if slices.ContainsFunc(t.Methods, func(m string) bool { return m == ByLinear || m == ByUntrained || m == ByPixels }) {
+	if r.has(ByLinear, ByUntrained, ByPixels) {
 		list = append(list, "linear: encoder frozen; "+t.fitting())
 	}
-	if slices.Contains(t.Methods, ByKNN) {
+	if r.has(ByKNN) {
 		list = append(list, "knn: "+t.voting())
 	}
 	if t.Seeds > 1 {

@@ -163,17 +163,20 @@ func (o *transferFlags) run(c *cobra.Command, folder string) (err error) {
 	}
 	defer func() { err = errors.Join(err, book.close()) }()
 	trains.folder = book.folder
+	if o.o.Earlier, err = book.counts(o.o.Counts); err != nil {
+		return err
+	}
 	o.o.Tap, o.o.Cache, o.o.Say = trainers.CodeTap, filepath.Join(folder, trainers.FeaturesDir), console.log.Infof
 	o.o.Train, o.o.Kept, o.o.Keep = trains.run, book.get, book.put
 	r, err := o.o.Run(ctx, kept.Task, kept.Params, train, test)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
-			return fmt.Errorf("stopped by %w; %d numbers are taken and kept: the same command goes on", cause, book.n)
+			return fmt.Errorf("stopped by %w; %d numbers are taken and kept: the same command goes on", cause, len(book.there))
 		}
 		return faults(err)
 	}
-	if s := o.trained(f); s != "" {
-		r.Protocol = append(r.Protocol, s)
+	if r.Trained() {
+		r.Protocol = append(r.Protocol, howTrained(f))
 	}
 	result := transferResult{Run: folder, Step: kept.Step, TransferReport: r}
 	if err := result.save(o.out); err != nil {
@@ -215,11 +218,8 @@ func (o *transferFlags) key(kept *job.Kept, f *job.File, train, test data.Source
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// trained says how the methods that train did so.
-func (o *transferFlags) trained(f *job.File) string {
-	if !slices.Contains(o.o.Methods, trainers.ByFinetune) && !slices.Contains(o.o.Methods, trainers.ByScratch) {
-		return ""
-	}
+// howTrained says how the methods that train did so.
+func howTrained(f *job.File) string {
 	with := ""
 	if head := f.Finetune.Head; head == "probe" {
 		with = "; finetune begins with a linear probe as its head, scratch with a random one"

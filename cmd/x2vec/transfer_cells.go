@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/sirupsen/logrus"
 
@@ -22,7 +23,7 @@ type cells struct {
 	key    string
 	runs   bool // keep those of the trained ones, too, each in a folder beside its number
 	lock   *checkpoints.Lock
-	n      int // that are there
+	there  map[string]bool // by name
 }
 
 // keptCell is one of these files.
@@ -42,7 +43,27 @@ func openCells(folder, key string, runs bool) (*cells, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cells{folder: dir, key: key, runs: runs, lock: lock}, nil
+	return &cells{folder: dir, key: key, runs: runs, lock: lock, there: map[string]bool{}}, nil
+}
+
+// counts are the numbers of labels of the cells that are there, but for those that are
+// asked for.
+func (b *cells) counts(asked []trainers.LabelCount) ([]trainers.LabelCount, error) {
+	files, err := os.ReadDir(b.folder)
+	if err != nil {
+		return nil, err
+	}
+	var found []trainers.LabelCount
+	for _, file := range files { // in the order of their names
+		var k keptCell
+		if text, err := os.ReadFile(filepath.Join(b.folder, file.Name())); err != nil || json.Unmarshal(text, &k) != nil || k.Key != b.key {
+			continue
+		}
+		if count, err := trainers.ParseLabelCount(k.Labels); err == nil && !slices.Contains(asked, count) && !slices.Contains(found, count) {
+			found = append(found, count)
+		}
+	}
+	return found, nil
 }
 
 func (b *cells) close() error { return b.lock.Release() }
@@ -60,7 +81,7 @@ func (b *cells) get(c trainers.Cell) (trainers.Cell, bool) {
 	if err != nil || json.Unmarshal(text, &k) != nil || k.Key != b.key || k.Examples != c.Examples {
 		return c, false
 	}
-	b.n++
+	b.there[cellName(c)] = true
 	if !k.Run { // killed while the run was removed
 		_ = os.RemoveAll(filepath.Join(b.folder, cellName(c)))
 	}
@@ -74,7 +95,7 @@ func (b *cells) put(c trainers.Cell) error {
 	if err != nil {
 		return err
 	}
-	b.n++
+	b.there[cellName(c)] = true
 	run := filepath.Join(b.folder, cellName(c))
 	if err := checkpoints.WriteFile(run+".json", append(text, '\n')); err != nil || b.runs {
 		return err

@@ -102,6 +102,17 @@ func TestTransferKilled(t *testing.T) {
 		t.Errorf("half a run stays: %v", err)
 	}
 
+	// What is not asked for again is told with the rest.
+	few := []string{"transfer", run, "--out", straight, "--labels", "50%", "--seeds", "2", "--set", "train.duration=120", "--set", "schedule.warmup=10",
+		"--set", "checkpoint.every=40", "--methods", "knn"}
+	if status, out, text := inProcess(few...); status != 0 || !strings.Contains(out, "finetuned") || strings.Contains(text, "step 120") {
+		t.Errorf("asked for a part: exit status %d: %s%s", status, out, text)
+	}
+	var again trainers.TransferReport
+	if err := json.Unmarshal(filesOf(t, straight)[transferJSON], &again); err != nil || len(again.Rows) != len(r.Rows) {
+		t.Errorf("asked for a part, %d rows, %v; want %d", len(again.Rows), err, len(r.Rows))
+	}
+
 	if err := os.RemoveAll(filepath.Join(run, trainers.FeaturesDir)); err != nil {
 		t.Fatal(err)
 	}
