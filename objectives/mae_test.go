@@ -76,7 +76,7 @@ func TestMAERefusesTasks(t *testing.T) {
 		"objective.type: mae needs an encoder of patches, such as vit": {o, objectives.Task{Encoder: &nets.MLP{Code: 2, Activation: "relu"}, Spec: spec}},
 		"patch: pictures of 6x8 cannot be cut into patches of 5x5":     {o, objectives.Task{Encoder: &nets.ViT{Patch: 5}, Spec: odd}},
 		"a patch of one value has no deviation":                        {o, objectives.Task{Encoder: one, Spec: spec}},
-		"a grid needs an even number of patches each way, not 3x4":     {&objectives.MAE{Masking: "grid"}, objectives.Task{Encoder: smallViT(), Spec: odd}},
+		"leaves 1 of 1 patches visible":                                {&objectives.MAE{Mask: 0.75, Masking: "grid"}, objectives.Task{Encoder: &nets.ViT{Patch: 8}, Spec: spec}},
 	} {
 		if err := c.o.Check(c.task); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
@@ -177,6 +177,38 @@ func TestMAEPrepare(t *testing.T) {
 		// No patch is always hidden or always visible, but where few are visible.
 		if want := 40 * k / n; want > 4 && (slices.Min(times) == 0 || slices.Max(times) == 40) {
 			t.Errorf("%s: of 40 examples the patches are visible in %v", o.Masking, times)
+		}
+	}
+}
+
+// A grid leaves the first of every 2x2 visible, of those at an odd side too.
+func TestMAEGrid(t *testing.T) {
+	for _, c := range []struct {
+		size, side int // pixels and patches each way
+		visible    []int
+	}{
+		{8, 4, []int{0, 2, 8, 10}},
+		{10, 5, []int{0, 2, 4, 10, 12, 14, 20, 22, 24}},
+		{6, 3, []int{0, 2, 6, 8}},
+	} {
+		src, err := readers.Open(readers.Options{Name: "shapes", Split: "train", Size: c.size, Channels: 1, Count: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := &objectives.MAE{Mask: 0.75, Masking: "grid", DecoderDim: 4, DecoderDepth: 1, DecoderHeads: 1}
+		task := objectives.Task{Encoder: smallViT(), Spec: src.Spec(), Batch: 3}
+		if err := o.Check(task); err != nil {
+			t.Errorf("%dx%d patches: %v", c.side, c.side, err)
+			continue
+		}
+		f, _ := prepared(t, o, task, src, 0)
+		if got, want := f.I["visible"], slices.Repeat(c.visible, 3); !slices.Equal(got, want) {
+			t.Errorf("of %dx%d patches %v are visible, want %v", c.side, c.side, got, want)
+		}
+		for i, h := range f.F["hidden"] {
+			if (h == 0) != slices.Contains(c.visible, i%(c.side*c.side)) {
+				t.Errorf("of %dx%d patches, patch %d is hidden: %v", c.side, c.side, i%(c.side*c.side), h)
+			}
 		}
 	}
 }
