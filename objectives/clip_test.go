@@ -147,6 +147,9 @@ func TestCLIPAlarm(t *testing.T) {
 	if s := o.Alarm(map[string]float64{"spread": 0.01}); !strings.Contains(s, "collapsing") {
 		t.Errorf("a spread of 0.01: %q", s)
 	}
+	if s := o.Alarm(map[string]float64{"spread": 0.9, "text spread": 0.01}); !strings.Contains(s, "the text projections are collapsing") {
+		t.Errorf("texts all alike: %q", s)
+	}
 	if s := o.Alarm(map[string]float64{"spread": 0.9}); s != "" {
 		t.Errorf("a spread of 0.9: %q", s)
 	}

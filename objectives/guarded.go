@@ -18,10 +18,12 @@ const (
 	leastSpread  = 0.05
 )
 
-// collapsed says so where all projections are nearly one.
+// collapsed says so where all projections, of views, pictures or texts, are nearly one.
 func collapsed(metrics map[string]float64) string {
-	if v, ok := metrics[spreadMetric]; ok && v < leastSpread {
-		return fmt.Sprintf("the projections are collapsing: they have a spread of %.3g, where 1 is even and 0 one point; try a lower learning rate, a larger batch or another temperature", v)
+	for _, of := range []string{"", "text "} {
+		if v, ok := metrics[of+spreadMetric]; ok && v < leastSpread {
+			return fmt.Sprintf("the %sprojections are collapsing: they have a spread of %.3g, where 1 is even and 0 one point; try a lower learning rate, a larger batch or another temperature", of, v)
+		}
 	}
 	return ""
 }

@@ -116,6 +116,9 @@ func (o *PCA) Fit(ctx context.Context, t Task, src data.Source, ps *graph.Params
 	if err != nil {
 		return err
 	}
+	if pc.Total <= 0 {
+		return fmt.Errorf("pca: all %d examples of %s are the same; there are no directions in which they differ", src.Len(), src.Spec().Name)
+	}
 	at := func(path string) []float32 { return ps.Get(path).Data }
 	copy32(at("encoder/fc0/weight"), pc.Directions.RawMatrix().Data)                      // (code, values)
 	copy32(at("decoder/fc0/weight"), mat.DenseCopyOf(pc.Directions.T()).RawMatrix().Data) // (values, code)
@@ -158,6 +161,21 @@ func copy32(dst []float32, src []float64) {
 	}
 }
 
+// Compare implements Compared: how much the code holds.
+func (o *PCA) Compare(_ context.Context, t Task, ps *graph.Params, train data.Source, _ func() (float64, error)) ([]Figure, error) {
+	held, n := o.held(ps)
+	return []Figure{{"variance held", held, "higher", fmt.Sprintf("share of that of %d training examples which lies in the %d directions of the code", train.Len(), n)}}, nil
+}
+
+// held is the share of the variance in the n directions of the code.
+func (o *PCA) held(ps *graph.Params) (share float64, n int) {
+	variance := ps.Get("pca/variance").Data
+	for _, v := range variance {
+		share += float64(v)
+	}
+	return share / float64(ps.Get("pca/total").Data[0]), len(variance)
+}
+
 // Pictures implements Pictured: reconstructions, and the first directions.
 func (o *PCA) Pictures(ctx context.Context, t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
 	if _, base, _ := o.parts(t); base != nil {
@@ -167,19 +185,13 @@ func (o *PCA) Pictures(ctx context.Context, t Task, p *graph.Program, b *data.Ba
 	if err != nil || pictures == nil {
 		return nil, err
 	}
-	weight, total := p.Params().Get("encoder/fc0/weight"), p.Params().Get("pca/total").Data[0]
+	weight := p.Params().Get("encoder/fc0/weight")
 	size, n := t.Spec.Size(), min(weight.Shape[0], 32)
-	var sum float32
-	for _, v := range p.Params().Get("pca/variance").Data {
-		sum += v
-	}
 	sheet, err := sheetOfDirections(t, weight.Data[:n*size])
 	if err != nil {
 		return nil, err
 	}
-	caption := fmt.Sprintf("The first %d directions of greatest variance: grey is zero, white above, black below.", n)
-	if total > 0 {
-		caption += fmt.Sprintf(" The %d of the code hold %.1f %% of the variance.", weight.Shape[0], 100*sum/total)
-	}
+	held, all := o.held(p.Params())
+	caption := fmt.Sprintf("The first %d directions of greatest variance: grey is zero, white above, black below. The %d of the code hold %.1f %% of the variance.", n, all, 100*held)
 	return append(pictures, Picture{Name: "directions", Caption: caption, Image: sheet}), nil
 }

@@ -34,6 +34,12 @@ func (t *Trainer) evaluateClusters(ctx context.Context, e *Evaluation) error {
 			return err
 		}
 		split := src.Spec().Split
+		inertia, err := t.inertia(ctx, src)
+		if err != nil {
+			return err
+		}
+		e.Figures = append(e.Figures, eval.Figure{Name: split + " inertia", Value: eval.Number(inertia), Better: "lower",
+			Note: fmt.Sprintf("sum over %d examples of the squared distance from the nearest center", src.Len())})
 		if a, err := eval.AgreementOf(w.clusters, w.classes); err == nil {
 			note := fmt.Sprintf("of clusters and classes, %d %s examples in %d clusters", a.N, split, a.Used)
 			for _, f := range []eval.Figure{{Name: "NMI", Value: eval.Number(a.NMI)}, {Name: "ARI", Value: eval.Number(a.ARI)}, {Name: "purity", Value: eval.Number(a.Purity)}} {
@@ -50,6 +56,17 @@ func (t *Trainer) evaluateClusters(ctx context.Context, e *Evaluation) error {
 		}
 	}
 	return nil
+}
+
+// inertia is the sum of the squared distances of the points from their centers; the
+// loss is their mean over examples and values.
+func (t *Trainer) inertia(ctx context.Context, src data.Source) (float64, error) {
+	loss, err := t.Loss(ctx, src, nil)
+	values := t.Task.Spec.Size()
+	if s, ok := t.Task.Encoder.(*nets.Stacked); ok {
+		values = s.Base.CodeSize(t.Task.Seen())
+	}
+	return loss * float64(src.Len()) * float64(values), err
 }
 
 // top is the encoder that stands on others, if it does.

@@ -205,7 +205,7 @@ every = 1
 batch = 50
 `)
 	straight := filepath.Join(t.TempDir(), "straight")
-	expect(t, 0, []string{"test loss", "train NMI", "done: "}, "train", job, "--out", straight)
+	expect(t, 0, []string{"test loss", "train inertia", "train NMI", "done: "}, "train", job, "--out", straight)
 	for _, name := range []string{"clusters", "centers", "reconstructions"} {
 		if list, err := filepath.Glob(filepath.Join(straight, "samples", "step-*-"+name+".png")); err != nil || len(list) != 1 {
 			t.Errorf("%s: %v, %v", name, list, err)
@@ -252,4 +252,22 @@ func TestChangedData(t *testing.T) {
 		}
 	}
 	expect(t, 0, []string{"going on from step 2 of 3"}, "resume", run, "--set", "train.duration=3")
+}
+
+// Pictures that are all the same are told as such, and have no directions to be found.
+func TestConstantPictures(t *testing.T) {
+	dir := t.TempDir()
+	one, err := os.ReadFile(filepath.Join(classFolder(t, 1, 8), "rose", "0.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 12 {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%02d.png", i)), one, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := func() string { return filepath.Join(t.TempDir(), "run") }
+	small := []string{"--data", dir, "--set", "data.source=folder", "--set", "data.size=8", "--set", "train.batch=4"}
+	expect(t, 0, []string{"training examples that were looked at are all the same"}, append([]string{"train", "ae-folder", "--out", out()}, append(small, "--set", "train.duration=2", "--set", "encoder.hidden=[4]")...)...)
+	expect(t, 1, []string{"examples of ", " are the same; there are no directions in which they differ"}, append([]string{"train", "pca", "--out", out()}, append(small, "--set", "encoder.code=2")...)...)
 }

@@ -232,6 +232,7 @@ func TestCaptionFaults(t *testing.T) {
 	refuses(t, "another source", Options{Name: "builtin", Captions: "txt"}, `captions: is "txt", but builtin has no captions; shapes and folder have`)
 	refuses(t, "a wrong word", Options{Name: "shapes", Captions: "yes"}, `captions: is "yes", want "made"`)
 	refuses(t, "a wrong file", Options{Name: "folder", Path: dir, Captions: "captions.json"}, `captions: is "captions.json", want "txt" (a text file beside each picture) or a table`)
+	refuses(t, "no such table", Options{Name: "folder", Path: dir, Captions: "other.csv"}, "data.captions: there is no other.csv in", `want "txt" (a text file beside each picture) or a table in that folder`)
 	refuses(t, "two tables", Options{Name: "folder", Path: dir, Captions: "captions.csv", Labels: "bare.csv"}, "put both into one table")
 	refuses(t, "too long", Options{Name: "shapes", Captions: "made", Length: 4000}, "length: is 4000, want 1 to 1024")
 	refuses(t, "no tokenizer", Options{Name: "shapes", Captions: "made", Tokenizer: "nowhere.json"}, "nowhere.json")

@@ -158,7 +158,7 @@ func (s cifarSet) find(where, split string) ([]batch, error) {
 	if exists(filepath.Join(where, s.python)) || filepath.Base(where) == s.python {
 		return nil, fmt.Errorf("%s: holds the Python version; the binary version (%s) is what is read", where, s.archive)
 	}
-	return nil, fmt.Errorf("%s: no %s, no %s and no %s in it", where, s.files[split][0], s.folder, s.archive)
+	return nil, fmt.Errorf("%s: no %s, no %s and no %s in it; for a folder of pictures, data.source = \"folder\"", where, s.files[split][0], s.folder, s.archive)
 }
 
 func (s cifarSet) file(name string) (batch, error) {

@@ -274,8 +274,12 @@ func (f *folder) inspect() (size int, err error) {
 		if first < 0 {
 			first = i
 		}
-		if a := found[first]; f.o.Size == 0 && (s.w != a.w || s.h != a.h || s.w != s.h) {
-			return 0, fmt.Errorf("%s: the pictures are not all squares of one size (%s is %dx%d, %s is %dx%d); say which size they shall have",
+		switch a := found[first]; {
+		case f.o.Size > 0:
+		case s.w != s.h:
+			return 0, fmt.Errorf("%s: %s is %dx%d, no square; say by data.size how large the pictures shall be, as in data.size = 64", f.root, f.files[i].path, s.w, s.h)
+		case s.w != a.w:
+			return 0, fmt.Errorf("%s: the pictures are not all of one size (%s is %dx%d, %s is %dx%d); say by data.size how large they shall be",
 				f.root, f.files[first].path, a.w, a.h, f.files[i].path, s.w, s.h)
 		}
 	}
@@ -288,13 +292,28 @@ func (f *folder) inspect() (size int, err error) {
 	f.files = sound
 	switch {
 	case f.o.Size > 0:
+		f.tellEnlarged(func(i int) int { return max(found[i].w, found[i].h) }, len(found))
 		return f.o.Size, nil
 	case first < 0:
 		return 1, nil // nothing can be read; check says so of every file
 	case found[first].w > maxSide:
-		return 0, fmt.Errorf("%s: the pictures are %dx%d, more than %d; say which size they shall have", f.root, found[first].w, found[first].h, maxSide)
+		return 0, fmt.Errorf("%s: the pictures are %dx%d, more than %d; say by data.size how large they shall be", f.root, found[first].w, found[first].h, maxSide)
 	}
 	return found[first].w, nil
+}
+
+// tellEnlarged warns where pictures are less than half as large as they are to be; side
+// is the longer side of the i-th of n, 0 where it could not be read.
+func (f *folder) tellEnlarged(side func(i int) int, n int) {
+	small := 0
+	for i := range n {
+		if s := side(i); s > 0 && 2*s < f.o.Size {
+			small++
+		}
+	}
+	if small > 0 {
+		f.o.warn("%s: %d of %d pictures are less than half as large as data.size = %d and are enlarged", f.root, small, n, f.o.Size)
+	}
 }
 
 // damaged names the first few of the faults and counts the others.

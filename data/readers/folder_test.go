@@ -188,7 +188,7 @@ func TestFolderDamage(t *testing.T) {
 	refuses(t, "bomb", Options{Name: "folder", Path: bomb, Size: 8}, "bomb.png: has 50000x50000 pixels, more than 64 megapixels")
 	refuses(t, "empty folder", Options{Name: "folder", Path: t.TempDir()}, "no picture in it")
 	refuses(t, "one picture", Options{Name: "folder", Path: write(t, map[string][]byte{"a.png": files["a.png"]})}, "one picture cannot be split")
-	refuses(t, "sizes", Options{Name: "folder", Path: write(t, albums(t))}, "not all squares of one size", "say which size")
+	refuses(t, "sizes", Options{Name: "folder", Path: write(t, albums(t))}, "is 9x6, no square; say by data.size")
 	refuses(t, "no path", Options{Name: "folder"}, "path: is empty")
 	refuses(t, "no folder", Options{Name: "folder", Path: "/no/such/folder"}, "/no/such/folder: no such file or folder")
 	all := write(t, map[string][]byte{"train/a.png": nil, "train/b.png": nil, "test/c.png": nil})

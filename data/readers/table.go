@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -48,6 +49,13 @@ type tableRow struct {
 // readTable reads a file of labels or, where every picture must have one, of captions.
 func readTable(path string, captions bool) (*table, error) {
 	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		key, other := "data.labels", ""
+		if captions {
+			key, other = "data.captions", `"txt" (a text file beside each picture) or `
+		}
+		return nil, fmt.Errorf("%s: there is no %s in %s; want %sa table in that folder: %w", key, filepath.Base(path), filepath.Dir(path), other, fs.ErrNotExist)
+	}
 	if err != nil {
 		return nil, err
 	}

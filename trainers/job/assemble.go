@@ -77,6 +77,11 @@ func (f *File) Assemble(ctx context.Context, scaling *objectives.Scaling, warn f
 	if from != nil && from.pixels != nil && spec.Clip() {
 		task.Pixels.Past = from.pixels.Past
 	}
+	if alike, err := allAlike(train); err != nil {
+		return c, err
+	} else if alike > 1 {
+		warn(fmt.Sprintf("the %d training examples that were looked at are all the same; there is nothing to tell apart", alike))
+	}
 	f.see(&task)
 	f.src.parts(f, task)
 	if q, ok := f.Objective.(objectives.Quantizer); ok && len(task.Pixels.Palette) == 0 && len(f.src.faults) == 0 {
@@ -222,4 +227,27 @@ func measure(src data.Source, how string) (objectives.Scaling, error) {
 		}
 	}
 	return z, nil
+}
+
+// allAlike looks at a few examples, spread over all: how many they are where all are the
+// same, else 0.
+func allAlike(src data.Source) (int, error) {
+	few, err := data.Subset(src, data.Evenly(64, src.Len()))
+	if err != nil {
+		return 0, err
+	}
+	var first uint64
+	for b, err := range data.Sequential(few, 16) {
+		if err != nil {
+			return 0, err
+		}
+		for i := range b.N() {
+			if sum := b.Sum(i); b.Step == 0 && i == 0 {
+				first = sum
+			} else if sum != first {
+				return 0, nil
+			}
+		}
+	}
+	return few.Len(), nil
 }
