@@ -125,7 +125,7 @@ func TestClipFolder(t *testing.T) {
 	bare := writeJob(t, strings.NewReplacer("captions = \"made\"\n", "", "length = 10\n", "").Replace(smallClip))
 	expect(t, 2, []string{"data.captions: is not set, and clip learns from pictures with captions"}, "train", bare, "--out", filepath.Join(t.TempDir(), "bare"))
 	refused("00.png: has no caption: there is no 00.txt beside it", "--set", "data.captions=txt")
-	refused("nothing.csv: no such file", "--set", "data.captions=nothing.csv")
+	refused("there is no nothing.csv in ", "--set", "data.captions=nothing.csv")
 	refused(`is "captions.doc", want "txt"`, "--set", "data.captions=captions.doc")
 	refused("text_heads=3: is 3, want a number that divides text_dim, 8", "--set", "objective.text_heads=3")
 	refused("item [0] asks for {mood}; of ", "--set", `objective.prompts=["a {mood}"]`)
