@@ -112,3 +112,28 @@ func TestEvenly(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+func TestSpread(t *testing.T) {
+	for _, c := range []struct {
+		n, of int
+		want  []int
+	}{
+		{8, 8, []int{0, 4, 2, 6, 1, 5, 3, 7}},
+		{4, 40, []int{0, 20, 10, 30}},
+		{5, 10, []int{0, 8, 4, 2, 6}},
+		{3, 1, []int{0}},
+		{3, 0, nil},
+	} {
+		if got := Spread(c.n, c.of); !slices.Equal(got, c.want) {
+			t.Errorf("%d of %d: %v, want %v", c.n, c.of, got, c.want)
+		}
+	}
+	// 16 of 100 come to every tenth but one.
+	seen := map[int]bool{}
+	for _, i := range Spread(100, 10_000)[:16] {
+		seen[i/1000] = true
+	}
+	if len(seen) < 9 {
+		t.Errorf("the first 16 of 100 are in the tenths %v", seen)
+	}
+}

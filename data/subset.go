@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"x2vec/data/draw"
@@ -83,4 +84,22 @@ func Evenly(n, of int) []int {
 		index[i] = i * of / len(index)
 	}
 	return index
+}
+
+// Spread is Evenly in an order of which every beginning is spread over 0 to of−1, too
+// (van der Corput's sequence).
+func Spread(n, of int) []int {
+	index := Evenly(n, of)
+	if len(index) == 0 {
+		return index
+	}
+	// Counting with the bits turned round: 0, 4, 2, 6, 1, … of 8.
+	width := bits.Len(uint(len(index) - 1))
+	order := make([]int, 0, len(index))
+	for i := range 1 << width {
+		if at := int(bits.Reverse64(uint64(i)) >> (64 - width)); at < len(index) {
+			order = append(order, index[at])
+		}
+	}
+	return order
 }

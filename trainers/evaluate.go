@@ -3,13 +3,11 @@ package trainers
 import (
 	"context"
 	"fmt"
-	"image"
 	"math"
 	"strings"
 
 	"x2vec/checkpoints"
 	"x2vec/data"
-	"x2vec/data/transforms"
 	"x2vec/graph"
 	"x2vec/objectives"
 	"x2vec/trainers/eval"
@@ -38,9 +36,21 @@ func (t *Trainer) tester(n int) (*tester, error) {
 	return s, nil
 }
 
+// test runs a batch.
+func (t *Trainer) test(b *data.Batch) (*tester, error) {
+	s, err := t.tester(b.N())
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Objective.Prepare(s.task, b, s.feed); err != nil {
+		return nil, err
+	}
+	return s, s.p.Run(s.feed, b.Step)
+}
+
 // Loss is the objective's loss over all examples of a source, its batches weighted
 // by their size. After each batch visit is called with the program that has just
-// run, unless it is nil; it may run the program again.
+// run, unless it is nil.
 func (t *Trainer) Loss(ctx context.Context, src data.Source, visit func(s *tester, b *data.Batch) error) (float64, error) {
 	loss, _, err := t.means(ctx, src, visit)
 	return loss, err
@@ -56,14 +66,8 @@ func (t *Trainer) means(ctx context.Context, src data.Source, visit func(s *test
 		if err != nil {
 			return 0, nil, err
 		}
-		s, err := t.tester(b.N())
+		s, err := t.test(b)
 		if err != nil {
-			return 0, nil, err
-		}
-		if err := t.Objective.Prepare(s.task, b, s.feed); err != nil {
-			return 0, nil, err
-		}
-		if err := s.p.Run(s.feed, b.Step); err != nil {
 			return 0, nil, err
 		}
 		share := float64(b.N()) / float64(src.Len())
@@ -136,8 +140,8 @@ func (t *Trainer) Evaluate(ctx context.Context, all bool) (*Evaluation, error) {
 	return e, nil
 }
 
-// evaluateTest adds what is found in one walk over the test examples: losses, the
-// objective's own figures, tables and pictures.
+// evaluateTest adds what is found in one walk over the test examples, losses and the
+// objective's own figures, and its tables and pictures of some of them.
 func (t *Trainer) evaluateTest(ctx context.Context, e *Evaluation) error {
 	var survey objectives.Survey
 	if o, ok := t.Objective.(objectives.Surveyed); ok {
@@ -159,23 +163,7 @@ func (t *Trainer) evaluateTest(ctx context.Context, e *Evaluation) error {
 				return err
 			}
 		}
-		if b.Step > 0 {
-			return nil
-		}
-		if o, ok := t.Objective.(objectives.Tabled); ok {
-			tables, err := o.Tables(s.task, s.p, b, s.feed)
-			if err != nil {
-				return err
-			}
-			e.Tables = append(e.Tables, tables...)
-		}
-		p, ok := t.Objective.(objectives.Pictured)
-		if !ok {
-			return nil
-		}
-		pictures, err := p.Pictures(ctx, s.task, s.p, b, s.feed)
-		e.Pictures = append(e.Pictures, pictures...)
-		return err
+		return nil
 	})
 	if err != nil {
 		return err
@@ -189,6 +177,9 @@ func (t *Trainer) evaluateTest(ctx context.Context, e *Evaluation) error {
 		e.Figures = append(e.Figures, eval.Figure{Name: "test " + name, Value: eval.Number(metrics[i]), Note: note})
 	}
 	e.Figures = append(e.Figures, scores.figures()...)
+	if err := t.drawTest(ctx, e); err != nil {
+		return err
+	}
 	if survey != nil {
 		e.add(survey.Figures())
 		if s, ok := survey.(objectives.SurveyTables); ok {
@@ -277,71 +268,6 @@ func (t *Trainer) evaluateCodes(ctx context.Context, e *Evaluation) error {
 		return err
 	}
 	return t.drawNeighbours(ctx, e, known, train, test)
-}
-
-const (
-	neighbourQueries = 8
-	neighbourK       = 8
-)
-
-// hasNeighbours reports whether examples can be drawn beside their neighbours.
-func (t *Trainer) hasNeighbours() bool { return len(t.shown()) == 3 }
-
-// shown is the shape of an example as it is drawn, (C, H, W) of pictures.
-func (t *Trainer) shown() []int {
-	if t.Task.Pixels.Past > 0 { // of a clip the last frame that is seen
-		return t.Task.Spec.Shape[1:]
-	}
-	return t.Task.Spec.Shape
-}
-
-// drawNeighbours adds a picture: test examples, each followed by the training
-// examples, of known, whose codes are nearest to its own.
-func (t *Trainer) drawNeighbours(ctx context.Context, e *Evaluation, known data.Source, train, test eval.Features) error {
-	if !t.hasNeighbours() || train.N() < neighbourK {
-		return nil
-	}
-	shape, last := t.shown(), max(0, t.Task.Pixels.Past-1)
-	size := shape[0] * shape[1] * shape[2]
-	// Spread over the test examples, which may be in the order of their classes.
-	index := data.Evenly(neighbourQueries, test.N())
-	queries := eval.Features{D: test.D}
-	for _, i := range index {
-		queries.X = append(queries.X, test.Row(i)...)
-	}
-	found, err := eval.NearestUntil(ctx, queries, train, neighbourK, eval.Cosine, nil)
-	if err != nil {
-		return err
-	}
-	var tiles [][]byte
-	read := func(src data.Source, i int) error {
-		x := data.Example{Pixels: make([]byte, t.Task.Spec.Size()), Factors: make([]float32, len(t.Task.Spec.Factors))}
-		tiles = append(tiles, x.Pixels[last*size:][:size])
-		return src.Read(i, &x)
-	}
-	for q, i := range index {
-		if err := read(t.Test, i); err != nil {
-			return err
-		}
-		tiles = append(tiles, nil)
-		near, _ := found.Of(q)
-		for _, i := range near {
-			if err := read(known, i); err != nil {
-				return err
-			}
-		}
-	}
-	var sheet image.Image
-	sheet, err = transforms.Sheet(tiles, shape, neighbourK+2, max(1, 64/shape[1]))
-	if err != nil {
-		return err
-	}
-	e.Pictures = append(e.Pictures, objectives.Picture{
-		Name:    "neighbours",
-		Caption: fmt.Sprintf("Left: test examples. Right of each: the %d training examples whose codes are nearest to its own (cosine).", neighbourK),
-		Image:   sheet,
-	})
-	return nil
 }
 
 // alarm is what the objective has to say about means of its own numbers, in the

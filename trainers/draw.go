@@ -1,0 +1,117 @@
+package trainers
+
+import (
+	"context"
+	"fmt"
+	"image"
+
+	"x2vec/data"
+	"x2vec/data/transforms"
+	"x2vec/objectives"
+	"x2vec/trainers/eval"
+)
+
+// drawTest adds the objective's own tables and pictures of test examples, of one batch
+// of them. It is spread over all, which may be in the order of their classes.
+func (t *Trainer) drawTest(ctx context.Context, e *Evaluation) error {
+	tabled, hasTables := t.Objective.(objectives.Tabled)
+	pictured, hasPictures := t.Objective.(objectives.Pictured)
+	if !hasTables && !hasPictures {
+		return nil
+	}
+	index := data.Spread(t.Task.Batch, t.Test.Len())
+	some, err := data.Subset(t.Test, index)
+	if err != nil {
+		return err
+	}
+	for b, err := range data.Sequential(some, len(index)) { // one batch
+		if err != nil {
+			return err
+		}
+		copy(b.Index, index) // draws are those of the test loss
+		s, err := t.test(b)
+		if err != nil {
+			return err
+		}
+		if hasTables {
+			tables, err := tabled.Tables(s.task, s.p, b, s.feed)
+			if err != nil {
+				return err
+			}
+			e.Tables = append(e.Tables, tables...)
+		}
+		if hasPictures {
+			pictures, err := pictured.Pictures(ctx, s.task, s.p, b, s.feed)
+			if err != nil {
+				return err
+			}
+			e.Pictures = append(e.Pictures, pictures...)
+		}
+	}
+	return nil
+}
+
+const (
+	neighbourQueries = 8
+	neighbourK       = 8
+)
+
+// hasNeighbours reports whether examples can be drawn beside their neighbours.
+func (t *Trainer) hasNeighbours() bool { return len(t.shown()) == 3 }
+
+// shown is the shape of an example as it is drawn, (C, H, W) of pictures.
+func (t *Trainer) shown() []int {
+	if t.Task.Pixels.Past > 0 { // of a clip the last frame that is seen
+		return t.Task.Spec.Shape[1:]
+	}
+	return t.Task.Spec.Shape
+}
+
+// drawNeighbours adds a picture: test examples, each followed by the training
+// examples, of known, whose codes are nearest to its own.
+func (t *Trainer) drawNeighbours(ctx context.Context, e *Evaluation, known data.Source, train, test eval.Features) error {
+	if !t.hasNeighbours() || train.N() < neighbourK {
+		return nil
+	}
+	shape, last := t.shown(), max(0, t.Task.Pixels.Past-1)
+	size := shape[0] * shape[1] * shape[2]
+	// Spread over the test examples, which may be in the order of their classes.
+	index := data.Evenly(neighbourQueries, test.N())
+	queries := eval.Features{D: test.D}
+	for _, i := range index {
+		queries.X = append(queries.X, test.Row(i)...)
+	}
+	found, err := eval.NearestUntil(ctx, queries, train, neighbourK, eval.Cosine, nil)
+	if err != nil {
+		return err
+	}
+	var tiles [][]byte
+	read := func(src data.Source, i int) error {
+		x := data.Example{Pixels: make([]byte, t.Task.Spec.Size()), Factors: make([]float32, len(t.Task.Spec.Factors))}
+		tiles = append(tiles, x.Pixels[last*size:][:size])
+		return src.Read(i, &x)
+	}
+	for q, i := range index {
+		if err := read(t.Test, i); err != nil {
+			return err
+		}
+		tiles = append(tiles, nil)
+		near, _ := found.Of(q)
+		for _, i := range near {
+			if err := read(known, i); err != nil {
+				return err
+			}
+		}
+	}
+	var sheet image.Image
+	sheet, err = transforms.Sheet(tiles, shape, neighbourK+2, max(1, 64/shape[1]))
+	if err != nil {
+		return err
+	}
+	e.Pictures = append(e.Pictures, objectives.Picture{
+		Name:    "neighbours",
+		Caption: fmt.Sprintf("Left: test examples. Right of each: the %d training examples whose codes are nearest to its own (cosine).", neighbourK),
+		Image:   sheet,
+	})
+	return nil
+}
