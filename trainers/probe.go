@@ -369,6 +369,9 @@ func (p *prober) untrained() error {
 	return nil
 }
 
+// DefaultKNN are the neighbours where nothing else is asked for.
+var DefaultKNN = eval.KNN{K: 20, Temperature: 0.07}
+
 // Check says what is wrong with the options.
 func (o ProbeOptions) Check() error {
 	var errs []error

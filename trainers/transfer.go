@@ -25,6 +25,11 @@ const (
 // TransferMethods are all methods, in the order in which they are told.
 var TransferMethods = []string{ByFinetune, ByLinear, ByKNN, ByScratch, ByUntrained, ByPixels}
 
+// UsesEncoder reports whether a method works with the encoder that is asked about.
+func UsesEncoder(method string) bool {
+	return method == ByFinetune || method == ByLinear || method == ByKNN
+}
+
 // A Transfer asks how much an encoder is worth by the number of labels that a task has.
 // Labels of its ProbeOptions is not used: Counts stand in its place.
 type Transfer struct {

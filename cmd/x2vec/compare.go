@@ -124,16 +124,6 @@ func judged(name, note string, step int, mean, half float64) runs.Figure {
 	return runs.Figure{Name: name, Better: "higher", Note: note, Last: mean, Best: mean, Half: half, Step: step}
 }
 
-// judgedName names a figure: what reached it, with how many labels, and where that is not
-// the run's own, on which data.
-func judgedName(method, score, labels, set string, s runs.Summary) string {
-	labels += " labels"
-	if !strings.HasPrefix(labels, "all") && !strings.Contains(labels, "%") {
-		labels += " a class"
-	}
-	return method + " " + score + ", " + labels + elsewhere(set, s)
-}
-
 // elsewhere names a data set that is not the run's own.
 func elsewhere(set string, s runs.Summary) string {
 	if set == s.Settings.Values["data.source"] || set == path.Base(filepath.ToSlash(s.Settings.Values["data.path"])) {
@@ -142,18 +132,16 @@ func elsewhere(set string, s runs.Summary) string {
 	return ", " + set
 }
 
-// probeMethods names the methods of a probe, as the evaluation in a run does.
-var probeMethods = map[string]string{"linear": "linear probe", "knn": "kNN"}
-
 func probedFigures(t *runs.Transfer, s runs.Summary) (list []runs.Figure) {
 	if t.Step != s.Step {
 		return nil
 	}
 	for _, row := range t.Rows {
-		if row.Name != "encoder" || probeMethods[row.Method] == "" {
+		name := runs.FigureName(row.Method, t.Score, t.Labels)
+		if row.Name != "encoder" || name == "" {
 			continue
 		}
-		name := judgedName(probeMethods[row.Method], t.Score, t.Labels, t.Data, s)
+		name += elsewhere(t.Data, s)
 		if t.Layer != trainers.CodeTap {
 			name += ", " + t.Layer
 		}
@@ -167,14 +155,9 @@ func curveFigures(c *runs.Curve, s runs.Summary) (list []runs.Figure) {
 		return nil
 	}
 	for _, row := range c.Rows {
-		method := map[string]string{trainers.ByFinetune: "finetuned", trainers.ByScratch: "from scratch"}[row.Method]
-		if method == "" {
-			method = probeMethods[row.Method]
+		if name := runs.FigureName(row.Method, c.Score, row.Labels); name != "" {
+			list = append(list, judged(name+elsewhere(c.Data, s), fmt.Sprintf("x2vec transfer, %d draws", c.Seeds), c.Step, row.Mean, row.Half))
 		}
-		if method == "" {
-			continue // of other codes than the run's
-		}
-		list = append(list, judged(judgedName(method, c.Score, row.Labels, c.Data, s), fmt.Sprintf("x2vec transfer, %d draws", c.Seeds), c.Step, row.Mean, row.Half))
 	}
 	return list
 }

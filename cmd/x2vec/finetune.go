@@ -1,7 +1,6 @@
 package main
 
 import (
-	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -20,11 +19,6 @@ import (
 	"x2vec/trainers/job"
 	"x2vec/trainers/runs"
 )
-
-// defaultTask is the task of finetune where no file is given.
-//
-//go:embed finetune.toml
-var defaultTask []byte
 
 // finetuneFlags are those of finetune.
 type finetuneFlags struct {
@@ -138,7 +132,7 @@ var fromScratch = []string{"finetune.from=", "finetune.freeze=[]", "finetune.unf
 
 // resolve makes the run file of the task: its text, and the settings laid over it.
 func (o *finetuneFlags) resolve(from string) (file string, text []byte, sets []string, err error) {
-	file, text = "finetune.toml", defaultTask
+	file, text = "finetune.toml", job.DefaultTask
 	if o.task != "" {
 		file = o.task
 		if text, err = os.ReadFile(o.task); err != nil {

@@ -62,6 +62,10 @@ out into one table: means over seeds with their 95 % intervals.
   [[probe]]                          # how each is judged in the end, see x2vec probe
   labels = ["10", "all"]
 
+  [[transfer]]                       # and by finetuning, see x2vec transfer
+  labels = ["100"]
+  set = ["train.duration=500"]
+
 A section that says its type (data: its source) takes the place of that of the base;
 one that does not is laid over it. Draws are { uniform = [a, b] }, { log = [a, b] },
 { whole = [a, b] } or { among = [...] }.
@@ -243,38 +247,5 @@ func (s *sweep) one(ctx context.Context, i int) (err error) {
 		s.complete[i] = true
 		debug.FreeOSMemory() // the next run has buffers of its own
 	}
-	for _, p := range s.Probes {
-		p.Baselines = p.Baselines && s.firstOfKind(i)
-		if err := s.probe(ctx, p, folder); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// firstOfKind reports whether no run before has the same data and encoder, whose
-// baselines are the same.
-func (s *sweep) firstOfKind(i int) bool {
-	kind := func(r job.SweepRun) string { return r.File.Section("data") + r.File.Section("encoder") }
-	return !slices.ContainsFunc(s.Runs[:i], func(r job.SweepRun) bool { return kind(r) == kind(s.Runs[i]) })
-}
-
-// probe judges a run's encoder with each number of labels that is not done yet.
-func (s *sweep) probe(ctx context.Context, p job.SweepProbe, folder string) error {
-	done, err := readProbes(folder)
-	if err != nil {
-		return err
-	}
-	for _, o := range p.Options() {
-		asked := p.Asked(o.Labels)
-		if _, ok := done[asked]; ok {
-			continue
-		}
-		f := probeFlags{data: p.Data, labels: o.Labels.String(), step: job.Newest, asked: asked, o: o,
-			answers: answers{target: p.Target, factors: p.Factors, classes: p.Classes}}
-		if _, err := f.probe(ctx, s.console, folder); err != nil {
-			return fmt.Errorf("probe with %s labels: %w", o.Labels, err)
-		}
-	}
-	return nil
+	return s.judge(ctx, i)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
 	"path/filepath"
 	"slices"
@@ -13,7 +12,6 @@ import (
 	"text/tabwriter"
 
 	"x2vec/checkpoints"
-	"x2vec/trainers"
 	"x2vec/trainers/report"
 	"x2vec/trainers/runs"
 )
@@ -26,7 +24,7 @@ type sweepTable struct {
 	Keys      []string   `json:"keys"`    // settings that are swept over
 	Figures   []string   `json:"figures"` // in the order in which they come
 	Rows      []sweepRow `json:"rows"`
-	Baselines []sweepRow `json:"baselines,omitempty"` // of the probes
+	Baselines []sweepRow `json:"baselines,omitempty"` // of probes and transfers
 }
 
 // sweepRow is a group of runs that differ in nothing but the seed; its figures are
@@ -90,7 +88,7 @@ func (s *sweep) results() *sweepTable {
 				for _, f := range summary.Figures {
 					r.add(t, f.Name, f.Better, f.Value())
 				}
-				s.probes(t, r, i)
+				s.judged(t, r, i)
 			}
 		}
 		r.States[state]++
@@ -98,77 +96,26 @@ func (s *sweep) results() *sweepTable {
 	return t
 }
 
-// probes adds what the probes of a run found.
-func (s *sweep) probes(t *sweepTable, r *sweepRow, i int) {
-	found, err := readProbes(s.folder(i))
-	if err != nil {
-		return
-	}
-	for _, p := range s.Probes {
-		p.Baselines = p.Baselines && s.firstOfKind(i)
-		for _, o := range p.Options() {
-			got, ok := found[p.Asked(o.Labels)]
-			if !ok {
-				continue
-			}
-			for _, row := range got.Rows {
-				name := p.Title(row.Method, got.Score, o.Labels)
-				if row.Name == "encoder" {
-					r.add(t, name, "higher", row.Mean)
-					continue
-				}
-				into := t.baseline(runs.CodeTitle(row.Name, row.Size, true), name, row.Scores, r.Name)
-				for _, v := range row.Scores {
-					into.add(t, name, "higher", v)
-				}
-			}
-		}
-	}
-}
-
-// baseline gives the row into which a baseline goes: one for all encoders and data of
-// which it is the same, and one for each where it is not.
-func (t *sweepTable) baseline(title, figure string, scores []float64, of string) *sweepRow {
+// addBaseline counts a baseline in: one row for all encoders and data of which it is the
+// same, and one for each where it is not.
+func (t *sweepTable) addBaseline(title, figure string, scores []float64, of string) {
 	for _, name := range []string{title, title + ", " + of} {
 		i := slices.IndexFunc(t.Baselines, func(r sweepRow) bool { return r.Name == name })
 		if i < 0 {
+			i = len(t.Baselines)
 			t.Baselines = append(t.Baselines, sweepRow{Name: name, Figures: map[string]sweepFigure{}})
-			return &t.Baselines[len(t.Baselines)-1]
 		}
-		switch had, ok := t.Baselines[i].Figures[figure]; {
+		row := &t.Baselines[i]
+		switch had, ok := row.Figures[figure]; {
 		case !ok:
-			return &t.Baselines[i]
+			for _, v := range scores {
+				row.add(t, figure, "higher", v)
+			}
+			return
 		case slices.Equal(had.Values, scores):
-			return &sweepRow{Figures: map[string]sweepFigure{}} // it stands there already
+			return // it stands there already
 		}
 	}
-	return &sweepRow{Figures: map[string]sweepFigure{}}
-}
-
-// maxProbe bounds the file of a probe.
-const maxProbe = 4 << 20
-
-// readProbes gives the probes of a run's newest checkpoint that a sweep asked for, by
-// what was asked.
-func readProbes(dir string) (map[string]probeResult, error) {
-	folder, err := runs.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	names, err := fs.Glob(folder.Files, trainers.TransferDir+"/probe-*.json")
-	if err != nil || len(names) == 0 {
-		return nil, err
-	}
-	step := runs.Summarize(folder).Step
-	found := map[string]probeResult{}
-	for _, name := range names {
-		text, err := runs.ReadFile(folder.Files, name, maxProbe)
-		var r probeResult
-		if err == nil && json.Unmarshal(text, &r) == nil && r.ProbeReport != nil && r.Asked != "" && r.Step == step {
-			found[r.Asked] = r
-		}
-	}
-	return found, nil
 }
 
 // print writes the table for people; the best of a column has an asterisk.

@@ -178,6 +178,100 @@ func TestSweepStopped(t *testing.T) {
 	}
 }
 
+// TestSweepTransfer ends a sweep by SIGKILL and by SIGINT while it finetunes; the same
+// command goes on, and its numbers are those of one that was never stopped and of x2vec
+// transfer. What is there is not taken again.
+func TestSweepTransfer(t *testing.T) {
+	path, dir, whole := writeSweep(t, `base = "small.toml"
+[settings]
+data = { source = "shapes", count = 300, test_limit = 100, size = 8, channels = 1 }
+[grid]
+objective.noise = [0.0, 0.3]
+[[transfer]]
+labels = ["4"]
+seeds = 2
+methods = ["finetune", "scratch", "pixels"]
+set = ["train.duration=40", "schedule.warmup=2"]
+`), t.TempDir(), t.TempDir()
+	if status, _, said := inProcess("sweep", path, "--out", whole); status != exitOK {
+		t.Fatalf("status %d\n%s", status, said)
+	}
+	first, second := "noise=0-seed5", "noise=0.3-seed5"
+	found := func(dir, run, pattern string) []string {
+		files, _ := filepath.Glob(filepath.Join(dir, run, "transfer", "curve-shapes-*", pattern))
+		return files
+	}
+	for i, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGINT} {
+		c := command("sweep", path, "--out", dir, "--threads", "1")
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		run := []string{first, second}[i]
+		for end := time.Now().Add(time.Minute); time.Now().Before(end) && len(found(dir, run, "cells/finetune-*.json")) == 0; time.Sleep(time.Millisecond) {
+		}
+		if err := c.Process.Signal(sig); err != nil {
+			t.Log(err) // it was through already
+		}
+		err := c.Wait()
+		if code := c.ProcessState.ExitCode(); sig == syscall.SIGINT && code != 130 && code != 0 {
+			t.Errorf("%v: %v, want exit status 130", sig, err)
+		}
+	}
+	status, out, said := inProcess("sweep", path, "--out", dir)
+	if status != exitOK || !strings.Contains(out, "finetuned accuracy, 4 labels a class") || !strings.Contains(out, "\nfrom scratch ") {
+		t.Fatalf("status %d\n%s%s", status, out, said)
+	}
+	for _, name := range []string{sweepTableFile, sweepJSONFile} {
+		if got, want := read(t, filepath.Join(dir, name)), read(t, filepath.Join(whole, name)); got != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
+		}
+	}
+	cells := map[string]time.Time{}
+	for run, want := range map[string]int{first: 6, second: 2} {
+		files := found(dir, run, "cells/*.json")
+		if len(files) != want {
+			t.Errorf("%s has %d numbers, want %d: %v", run, len(files), want, files)
+		}
+		for _, file := range files {
+			info, err := os.Stat(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cells[file] = info.ModTime()
+			rel, _ := filepath.Rel(dir, file)
+			if got, want := read(t, file), read(t, filepath.Join(whole, rel)); got != want {
+				t.Errorf("%s: got %s, want %s", rel, got, want)
+			}
+		}
+	}
+
+	// The command by hand finds what the sweep found, as does the sweep given again.
+	out = expect(t, exitOK, nil, "transfer", filepath.Join(dir, second), "--labels", "4", "--seeds", "2", "--methods", "finetune",
+		"--set", "train.duration=40", "--set", "schedule.warmup=2", "--json")
+	var curve transferResult
+	if err := json.Unmarshal([]byte(out), &curve); err != nil {
+		t.Fatal(err)
+	}
+	table := readTable(t, dir)
+	column := "finetuned accuracy, 4 labels a class"
+	if got := table.Rows[1].Figures[column]; len(got.Values) != 1 || got.Mean != curve.Rows[0].Mean {
+		t.Errorf("the table has %+v, transfer %+v", got, curve.Rows)
+	}
+	if len(table.Baselines) != 2 || len(table.Baselines[0].Figures[column].Values) != 2 || len(table.Baselines[1].Figures["linear probe accuracy, 4 labels a class"].Values) != 2 {
+		t.Errorf("baselines: %+v", table.Baselines)
+	}
+	if status, _, said := inProcess("sweep", path, "--out", dir); status != exitOK || strings.Contains(said, "labels") {
+		t.Errorf("given again, status %d: %s", status, said)
+	}
+	for file, when := range cells {
+		if info, err := os.Stat(file); err != nil || !info.ModTime().Equal(when) {
+			t.Errorf("%s was taken again: %v", file, err)
+		}
+	}
+	expect(t, exitBadRequest, []string{"sweep.toml:10: transfer[0].set: train.duraton=40: no such key; did you mean train.duration?"},
+		"sweep", writeSweep(t, strings.Replace(read(t, path), "duration=40", "duraton=40", 1)), "--out", dir)
+}
+
 // The sweep over pretext tasks that the docs come with is understood as it stands.
 func TestPretextSweep(t *testing.T) {
 	out := expect(t, 0, nil, "sweep", "../../docs/pretext.toml", "--plan", "--out", t.TempDir())

@@ -71,8 +71,8 @@ scratch train is a task as in x2vec finetune: --task and --set.`,
 	f.StringArrayVar(&o.sets, "set", nil, "override a setting of that file, as in train.duration=500; may be given several times")
 	f.StringVar(&o.data, "data", "", "`folder` of the data, or the name of a data set (default: the task's, or the run's own)")
 	f.StringVar(&o.out, "out", "", "`folder` of what is found (default: RUN/transfer/curve-DATA-…)")
-	f.IntVar(&o.o.KNN.K, "knn-k", 20, "neighbours that vote")
-	f.Float64Var(&o.o.KNN.Temperature, "knn-temperature", 0.07, "by which votes are weighted, exp(cosine/T); 0 = one vote each")
+	f.IntVar(&o.o.KNN.K, "knn-k", trainers.DefaultKNN.K, "neighbours that vote")
+	f.Float64Var(&o.o.KNN.Temperature, "knn-temperature", trainers.DefaultKNN.Temperature, "by which votes are weighted, exp(cosine/T); 0 = one vote each")
 	f.BoolVar(&o.o.SGD, "sgd", false, "fit linear models by 90 epochs of SGD without a penalty, as papers on pictures do")
 	f.BoolVar(&o.partial, "allow-partial", false, "finetune also where little of the encoder was loaded")
 	f.BoolVar(&o.keepRuns, "keep-runs", false, "keep the runs of finetune and scratch, and not their scores alone")
@@ -109,80 +109,18 @@ func (o *transferFlags) check() error {
 	return badRequest(errors.Join(errs...))
 }
 
-func (o *transferFlags) run(c *cobra.Command, folder string) (err error) {
+func (o *transferFlags) run(c *cobra.Command, folder string) error {
 	if err := o.check(); err != nil {
-		return err
-	}
-	kept, err := o.kept(folder)
-	if err != nil {
 		return err
 	}
 	console := newConsole(c)
 	console.onSignal = "leaving; what is finished is kept"
 	ctx, stop := untilSignal(c.Context(), console)
 	defer stop()
-	defer console.end()
-
-	trains := &trainings{console: console}
-	tune := finetuneFlags{task: o.task, data: o.data, answers: o.answers, sets: o.sets, partial: o.partial}
-	if trains.file, trains.text, trains.sets, err = tune.resolve(folder); err != nil {
-		return err
-	}
-	f, err := job.Parse(trains.file, trains.text, trains.sets)
-	if err != nil {
-		return faults(err)
-	}
-	if f.Train.EarlyStop > 0 {
-		return badRequest(errors.New("train.early_stop: chooses by the test set, which would then measure nothing; want 0"))
-	}
-	trains.batch = f.Train.Batch
-	train, test, err := f.OpenData(func(text string) { console.log.Warn(text) })
+	result, err := o.transfer(ctx, console, folder)
 	if err != nil {
 		return err
 	}
-	if test == nil {
-		return fmt.Errorf("%s has no test examples, by which methods could be compared", train.Spec().Name)
-	}
-	if err := kept.Takes(train); err != nil && slices.ContainsFunc(o.o.Methods, func(m string) bool { return m != trainers.ByFinetune && m != trainers.ByScratch }) {
-		return err
-	}
-	if o.o.Target, err = o.of(train.Spec()); err != nil {
-		return err
-	}
-	trains.figure = "test " + eval.ScoreName(o.o.Target.Kind)
-	key, err := o.key(kept, f, train, test)
-	if err != nil {
-		return err
-	}
-	if o.out == "" {
-		o.out = filepath.Join(folder, trainers.TransferDir, fmt.Sprintf("curve-%s-%.8s", plainName(f.Data.Source), key))
-	}
-	book, err := openCells(o.out, key, o.keepRuns)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, book.close()) }()
-	trains.folder = book.folder
-	if o.o.Earlier, err = book.counts(o.o.Counts); err != nil {
-		return err
-	}
-	o.o.Tap, o.o.Cache, o.o.Say = trainers.CodeTap, filepath.Join(folder, trainers.FeaturesDir), console.log.Infof
-	o.o.Train, o.o.Kept, o.o.Keep = trains.run, book.get, book.put
-	r, err := o.o.Run(ctx, kept.Task, kept.Params, train, test)
-	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			return fmt.Errorf("stopped by %w; %d numbers are taken and kept: the same command goes on", cause, len(book.there))
-		}
-		return faults(err)
-	}
-	if r.Trained() {
-		r.Protocol = append(r.Protocol, howTrained(f))
-	}
-	result := transferResult{Run: folder, Step: kept.Step, TransferReport: r}
-	if err := result.save(o.out); err != nil {
-		return err
-	}
-	console.end()
 	if o.asJSON {
 		return json.NewEncoder(c.OutOrStdout()).Encode(result)
 	}
@@ -191,6 +129,70 @@ func (o *transferFlags) run(c *cobra.Command, folder string) (err error) {
 	}
 	_, err = fmt.Fprintf(c.OutOrStdout(), "kept: %s (%s, %s, %s)\n", o.out, transferJSON, transferTable, transferPlot)
 	return err
+}
+
+// transfer takes what is asked of a run, by options that were checked, and keeps it in the
+// folder out, which is set where it was not given.
+func (o *transferFlags) transfer(ctx context.Context, console *console, folder string) (result transferResult, err error) {
+	defer console.end()
+	kept, err := o.kept(folder)
+	if err != nil {
+		return result, err
+	}
+	trains := &trainings{console: console}
+	tune := finetuneFlags{task: o.task, data: o.data, answers: o.answers, sets: o.sets, partial: o.partial}
+	if trains.file, trains.text, trains.sets, err = tune.resolve(folder); err != nil {
+		return result, err
+	}
+	f, err := job.ParseTransfer(trains.file, trains.text, trains.sets)
+	if err != nil {
+		return result, faults(err)
+	}
+	trains.batch = f.Train.Batch
+	train, test, err := f.OpenData(func(text string) { console.log.Warn(text) })
+	if err != nil {
+		return result, err
+	}
+	if test == nil {
+		return result, fmt.Errorf("%s has no test examples, by which methods could be compared", train.Spec().Name)
+	}
+	if err := kept.Takes(train); err != nil && slices.ContainsFunc(o.o.Methods, func(m string) bool { return m != trainers.ByFinetune && m != trainers.ByScratch }) {
+		return result, err
+	}
+	if o.o.Target, err = o.of(train.Spec()); err != nil {
+		return result, err
+	}
+	trains.figure = "test " + eval.ScoreName(o.o.Target.Kind)
+	key, err := o.key(kept, f, train, test)
+	if err != nil {
+		return result, err
+	}
+	if o.out == "" {
+		o.out = filepath.Join(folder, trainers.TransferDir, fmt.Sprintf("curve-%s-%.8s", plainName(f.Data.Source), key))
+	}
+	book, err := openCells(o.out, key, o.keepRuns)
+	if err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, book.close()) }()
+	trains.folder = book.folder
+	if o.o.Earlier, err = book.counts(o.o.Counts); err != nil {
+		return result, err
+	}
+	o.o.Tap, o.o.Cache, o.o.Say = trainers.CodeTap, filepath.Join(folder, trainers.FeaturesDir), console.log.Infof
+	o.o.Train, o.o.Kept, o.o.Keep = trains.run, book.get, book.put
+	r, err := o.o.Run(ctx, kept.Task, kept.Params, train, test)
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return result, fmt.Errorf("stopped by %w; %d numbers are taken and kept: the same command goes on", cause, len(book.there))
+		}
+		return result, faults(err)
+	}
+	if r.Trained() {
+		r.Protocol = append(r.Protocol, howTrained(f))
+	}
+	result = transferResult{Run: folder, Step: kept.Step, TransferReport: r}
+	return result, result.save(o.out)
 }
 
 func (o *transferFlags) kept(folder string) (*job.Kept, error) {
@@ -239,6 +241,8 @@ const (
 type transferResult struct {
 	Run  string `json:"run"`
 	Step int    `json:"step"`
+	// Asked are the settings of a sweep's transfer, by which it knows what is done.
+	Asked string `json:"asked,omitempty"`
 	*trainers.TransferReport
 }
 

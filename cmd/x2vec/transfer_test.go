@@ -163,7 +163,7 @@ func TestTransferRefuses(t *testing.T) {
 		{"--methods linear,forest", `--methods: "forest" is none of finetune, linear, knn, scratch, untrained, pixels`},
 		{"--seeds 0", "--seeds: is 0, want 1 to 1000"},
 		{"--target values --factor shape", "factors: shape is none of the real factors that values asks for"},
-		{"--set train.early_stop=3 --set eval.every=5", "train.early_stop: chooses by the test set"},
+		{"--set train.early_stop=3 --set eval.every=5", "train.early_stop=3: chooses by the test set"},
 		{"--set train.durration=3", "train.durration=3: no such key; did you mean train.duration?"},
 	} {
 		status, _, text := inProcess(append([]string{"transfer", run}, strings.Fields(tc.flags)...)...)

@@ -1,6 +1,7 @@
 package job
 
 import (
+	_ "embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,11 @@ import (
 	"x2vec/objectives"
 	"x2vec/trainers"
 )
+
+// DefaultTask is the task of a finetuning where no run file is given.
+//
+//go:embed finetune.toml
+var DefaultTask []byte
 
 // pretrained is what a run begins with that goes on from another one.
 type pretrained struct {
@@ -204,6 +210,17 @@ func (f *File) UnseenSets(sets []string) []string {
 		return sets
 	}
 	return append([]string{"data.unseen=true"}, sets...)
+}
+
+// ParseTransfer is Parse of a task that methods are compared by, none of which may choose
+// by the test set.
+func ParseTransfer(file string, text []byte, sets []string) (*File, error) {
+	f, err := Parse(file, text, sets)
+	if err == nil && f.Train.EarlyStop > 0 {
+		f.src.fault("train.early_stop", "chooses by the test set, which would then measure nothing; want 0")
+		err = f.src.faults.err()
+	}
+	return f, err
 }
 
 // said reports whether a setting stands in the file or in sets.

@@ -161,6 +161,27 @@ func TestSweepFaults(t *testing.T) {
 			"s.toml:5: random.draw.train.batch: is 3, want { uniform",
 		}},
 		{"probes that ask the same", "base = \"small\"\n[[probe]]\n[[probe]]\nseeds = 5\n", []string{"s.toml:3: probe[1]: asks the same with all labels as probe 1"}},
+		{"transfers", "base = \"small\"\n[[transfer]]\nlabls = [\"10\"]\nmethods = [\"finetun\", \"linear\", \"linear\"]\nseeds = 0\n[[transfer]]\nlabels = [\"10\", \"10\", \"ten\"]\ntarget = \"klass\"\nmethods = []\n", []string{
+			"s.toml:2: transfer[0].labels: is empty, want numbers of labels",
+			"s.toml:3: transfer[0].labls: no such key; did you mean transfer[0].labels?",
+			"s.toml:4: transfer[0].methods: \"finetun\" is none of finetune, linear, knn, scratch, untrained, pixels; did you mean finetune?",
+			"s.toml:4: transfer[0].methods: has linear twice",
+			"s.toml:5: transfer[0].seeds: is 0, want 1 to 1000",
+			"s.toml:7: transfer[1].labels: has \"10\" twice",
+			"s.toml:7: transfer[1].labels: is \"ten\", want all",
+			"s.toml:8: transfer[1].target: is \"klass\", want one of class, labels, values",
+			"s.toml:9: transfer[1].methods: is empty, want some of finetune",
+		}},
+		{"tasks of transfers", "base = \"small\"\nseeds = 2\n[grid]\nencoder.code = [8, 9]\n[[transfer]]\nlabels = [\"10\"]\nset = [\"train.duraton=500\", \"batch\", \"data.siz=9\"]\n[[transfer]]\nlabels = [\"1\"]\ndata = \"elsewhere\"\nset = [\"train.early_stop=3\", \"eval.every=5\", \"data.siz=9\"]\n[[transfer]]\nlabels = [\"2\"]\nset = [\"train.early_stop=3\", \"eval.every=5\"]\n", []string{
+			"s.toml:7: transfer[0].set: batch: want KEY=VALUE, as in train.batch=128",
+			"s.toml:7: transfer[0].set: data.siz=9: no such key; did you mean data.size?",
+			"s.toml:7: transfer[0].set: train.duraton=500: no such key; did you mean train.duration?",
+			"s.toml:14: transfer[2].set: train.early_stop=3: chooses by the test set",
+		}},
+		{"transfers that ask the same", "base = \"small\"\n[[probe]]\nlabels = [\"5\"]\n[[transfer]]\nlabels = [\"5\"]\nmethods = [\"finetune\", \"linear\"]\n[[transfer]]\nlabels = [\"5\", \"6\"]\nmethods = [\"finetune\"]\n", []string{
+			"s.toml:4: transfer[0]: asks for linear with 5 labels as probe 1 does",
+			"s.toml:7: transfer[1]: asks for finetune with 5 labels as transfer 1 does",
+		}},
 		{"no TOML", "base = ", []string{"s.toml:1: "}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -182,9 +203,65 @@ func TestSweepFaults(t *testing.T) {
 	}
 }
 
+// TestSweepTransfers wants what does without the encoder for the first run alone with its
+// net, and columns that are told apart.
+func TestSweepTransfers(t *testing.T) {
+	s, err := ParseSweep("s.toml", []byte(`seeds = 2
+[[variant]]
+name = "a"
+base = "small"
+[[variant]]
+name = "b"
+base = "conv"
+[[transfer]]
+labels = ["100", "5%"]
+seeds = 2
+methods = ["finetune", "scratch", "pixels"]
+set = ["train.duration=500"]
+[[transfer]]
+labels = ["100"]
+data = "elsewhere"
+set = ["data.variant=x"]
+[[transfer]]
+labels = ["100"]
+set = ["train.duration=20", "finetune.head=random"]
+`), openTestBase, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Runs) != 4 || len(s.Transfers) != 3 {
+		t.Fatalf("%d runs, %d transfers, want 4 and 3", len(s.Runs), len(s.Transfers))
+	}
+	first := s.Transfers[0]
+	for i, want := range [][]string{{"finetune", "scratch", "pixels"}, {"finetune", "scratch", "pixels"}, {"finetune"}, {"finetune"}} {
+		of := first.Of(s.Runs[i])
+		if !slices.Equal(of.Methods, want) {
+			t.Errorf("%s: methods %v, want %v", s.Runs[i].Name, of.Methods, want)
+		}
+		if of.Asked() != first.Asked() {
+			t.Errorf("%s is asked %s, the first run %s", s.Runs[i].Name, of.Asked(), first.Asked())
+		}
+	}
+	if s.Transfers[1].Asked() == first.Asked() || s.Transfers[2].Asked() == first.Asked() {
+		t.Error("different transfers ask the same")
+	}
+	counts := first.Counts()
+	for _, tc := range []struct{ got, want string }{
+		{first.Title("finetune", "accuracy", counts[0]), "finetuned accuracy, 100 labels a class"},
+		{first.Title("scratch", "accuracy", counts[1]), "finetuned accuracy, 5% labels"},
+		{first.Title("pixels", "accuracy", counts[1]), "linear probe accuracy, 5% labels"},
+		{s.Transfers[1].Title("finetune", "accuracy", counts[0]), "finetuned accuracy, 100 labels a class, elsewhere"},
+		{s.Transfers[2].Title("finetune", "R²", counts[0]), "finetuned R², 100 labels a class, train.duration=20 finetune.head=random"},
+	} {
+		if tc.got != tc.want {
+			t.Errorf("title %q, want %q", tc.got, tc.want)
+		}
+	}
+}
+
 // FuzzParseSweep wants an answer to every text.
 func FuzzParseSweep(f *testing.F) {
-	f.Add("base = \"small\"\nseeds = 2\n[grid]\noptimizer.lr = [1, 2]\nobjective = [{type=\"autoencoder\"}]\n[random]\ndraw.train.batch = {whole=[1,2]}\n[[variant]]\nname=\"a\"\n[[probe]]\nlabels=[\"5%\"]\n")
+	f.Add("base = \"small\"\nseeds = 2\n[grid]\noptimizer.lr = [1, 2]\nobjective = [{type=\"autoencoder\"}]\n[random]\ndraw.train.batch = {whole=[1,2]}\n[[variant]]\nname=\"a\"\n[[probe]]\nlabels=[\"5%\"]\n[[transfer]]\nlabels=[\"3\"]\nmethods=[\"linear\"]\nset=[\"train.batch=3\"]\n")
 	f.Add("base = \"conv\"\ngrid.a.b = [[1]]\nvariant = [{name=\"x\", encoder=3}]\nrandom = 3\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := ParseSweep("s.toml", []byte(text), openTestBase, nil, nil)

@@ -176,6 +176,7 @@ func (p *planner) plan(sweep *Sweep, common []laid, variants []variant, seeds []
 		}
 		groups[i].name = []string{label}
 	}
+	kinds := map[string]bool{}
 	run := func(i int, seed *uint64) {
 		g := groups[i]
 		lay := g.lay
@@ -186,7 +187,9 @@ func (p *planner) plan(sweep *Sweep, common []laid, variants []variant, seeds []
 		if f == nil {
 			return
 		}
-		sweep.Runs = append(sweep.Runs, SweepRun{fmt.Sprintf("%s-seed%d", g.name[0], f.Seed), i, g.name[0], g.values, f.Seed, f})
+		kind := f.Section("data") + f.Section("encoder")
+		sweep.Runs = append(sweep.Runs, SweepRun{fmt.Sprintf("%s-seed%d", g.name[0], f.Seed), i, g.name[0], g.values, f.Seed, f, !kinds[kind]})
+		kinds[kind] = true
 	}
 	if len(seeds) == 0 {
 		for i := range groups {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 )
 
 // CurveFile is the name of the file, in a folder below TransferDir, that says how much an
@@ -47,6 +48,20 @@ func MethodTitle(method string, pretrained bool) string {
 	}
 	return cmp.Or(map[string]string{"finetune": "finetuned", "linear": "linear probe", "knn": "nearest neighbours",
 		"scratch": "from scratch", "untrained": "linear, untrained net", "pixels": "linear, raw pixels"}[method], method)
+}
+
+// FigureName names what a method of a probe or a transfer reached with so many labels, as
+// tables of runs do; "" of one that works on other codes than a run's.
+func FigureName(method, score, labels string) string {
+	method = map[string]string{"knn": "kNN", "linear": "linear probe", "finetune": "finetuned", "scratch": "from scratch"}[method]
+	if method == "" {
+		return ""
+	}
+	text := method + " " + score + ", " + labels + " labels"
+	if labels != "all" && !strings.Contains(labels, "%") {
+		text += " a class"
+	}
+	return text
 }
 
 // Methods are those of the rows, in their order.
