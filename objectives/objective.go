@@ -229,6 +229,13 @@ type SurveyTables interface {
 	Tables() []Table
 }
 
+// SurveyPictures is a Survey that draws what was found over all batches; ps are those of
+// the model that was surveyed.
+type SurveyPictures interface {
+	Survey
+	Pictures(ps *graph.Params) ([]Picture, error)
+}
+
 // Examined objectives put the model to a test of its own on all test examples, besides
 // the loss; Examine reads them again, at each evaluation.
 type Examined interface {

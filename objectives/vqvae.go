@@ -237,11 +237,16 @@ func copyOf(from []float32) graph.Init {
 	return func(_ *draw.Rand, _ []int, w []float32) { copy(w, from) }
 }
 
-// NewSurvey implements Surveyed: how many codes the test examples use, and how evenly.
-func (o *VQVAE) NewSurvey(t Task) Survey { return &codeSurvey{counts: make([]float64, o.Codes)} }
+// NewSurvey implements Surveyed: how many codes the test examples use, and how evenly,
+// and what the decoder draws of each.
+func (o *VQVAE) NewSurvey(t Task) Survey {
+	return &codeSurvey{o: o, t: t, counts: make([]float64, o.Codes)}
+}
 
 // codeSurvey counts codes over an evaluation.
 type codeSurvey struct {
+	o      *VQVAE
+	t      Task
 	counts []float64
 	n      int
 }

@@ -17,8 +17,7 @@ import (
 	"x2vec/graph"
 )
 
-// Pictures implements Pictured: reconstructions, which code is where in them, and what
-// the decoder draws of each code.
+// Pictures implements Pictured: reconstructions, and which code is where in them.
 func (o *VQVAE) Pictures(ctx context.Context, t Task, p *graph.Program, b *data.Batch, fed *graph.Feed) ([]Picture, error) {
 	y, ok := p.Tap("reconstruction")
 	codes, ok2 := p.Tap(CodesTap)
@@ -38,14 +37,9 @@ func (o *VQVAE) Pictures(ctx context.Context, t Task, p *graph.Program, b *data.
 	if err != nil {
 		return nil, err
 	}
-	book, used, err := o.drawCodes(t, p.Params(), counts.Data)
-	if err != nil {
-		return nil, err
-	}
 	return []Picture{
 		{"reconstructions", "Top: originals. Bottom: what the decoder makes of their codes.", rebuilt},
 		{"codes", "Top: originals. Middle: which code is where; codes of like vectors have like colours. Bottom: what the decoder makes of them.", where},
-		{"codebook", fmt.Sprintf("What the decoder draws where all places have one code, for %s that occur in %d test examples, those that occur most often first.", used, b.N()), book},
 	}, nil
 }
 
@@ -142,33 +136,42 @@ func codeColours(book *graph.Param, counts []float32) ([]color.RGBA, error) {
 // maxDrawnCodes bounds the codes of one picture.
 const maxDrawnCodes = 512
 
-// drawCodes draws what the decoder makes of a grid of one code, for the codes that
-// occur, in the order of how often they do. It says which these are.
-func (o *VQVAE) drawCodes(t Task, ps *graph.Params, counts []float32) (sheet image.Image, used string, err error) {
+// Pictures implements SurveyPictures: what the decoder makes of a grid of one code, for
+// the codes that occur, in the order of how often they do.
+func (v *codeSurvey) Pictures(ps *graph.Params) ([]Picture, error) {
 	var order []int
-	for i, c := range counts {
+	for i, c := range v.counts {
 		if c > 0 {
 			order = append(order, i)
 		}
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(counts[b], counts[a]) })
-	used = fmt.Sprintf("the %d of %d codes", len(order), o.Codes)
+	if len(order) == 0 {
+		return nil, nil
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(v.counts[b], v.counts[a]) })
+	used := fmt.Sprintf("the %d of %d codes", len(order), v.o.Codes)
 	if len(order) > maxDrawnCodes {
 		used = fmt.Sprintf("%d of the %d codes", maxDrawnCodes, len(order))
 		order = order[:maxDrawnCodes]
 	}
-	pixels, shape, err := o.DrawCodes(t, ps, order)
+	pixels, shape, err := v.o.DrawCodes(v.t, ps, order)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	size := len(pixels) / len(order)
 	var tiles [][]byte
 	for i := range order {
 		tiles = append(tiles, pixels[i*size:(i+1)*size])
 	}
-	sheet, err = transforms.Sheet(tiles, shape, 32, 1)
-	return sheet, used, err
+	sheet, err := transforms.Sheet(tiles, shape, 32, 1)
+	if err != nil {
+		return nil, err
+	}
+	return []Picture{{"codebook", fmt.Sprintf("What the decoder draws where all places have one code, for %s that occur in %d test examples, those that occur most often first: %.0f times to %.0f.",
+		used, v.n, v.counts[order[0]], v.counts[order[len(order)-1]]), sheet}}, nil
 }
+
+var _ SurveyPictures = (*codeSurvey)(nil)
 
 // CodeTable implements Codebooked.
 func (o *VQVAE) CodeTable(_ Task, ps *graph.Params) ([]float32, int, error) {

@@ -1,8 +1,12 @@
 package objectives_test
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"math"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +14,7 @@ import (
 
 	"x2vec/data"
 	"x2vec/data/readers"
+	"x2vec/data/transforms"
 	"x2vec/graph"
 	"x2vec/graph/nets"
 	"x2vec/objectives"
@@ -276,5 +281,79 @@ func TestVQVAECodes(t *testing.T) {
 	given.I[objectives.CodesTap][7] = 12
 	if err := decoder.Run(given, 0); err == nil || !strings.Contains(err.Error(), "index 7 is 12, and the table has rows 0 to 11") {
 		t.Errorf("a code that there is not: %v", err)
+	}
+}
+
+// The codes of all batches are drawn, in the order of how often they occur in all.
+func TestVQVAESurvey(t *testing.T) {
+	src := colours(t)
+	task := objectives.Task{Encoder: smallResidual(), Spec: src.Spec(), Batch: 2, Seed: 1}
+	o := vqvae(func(o *objectives.VQVAE) { o.Codes, o.KMeans = 24, 3 })
+	ps, err := startedVQVAE(t, o, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := graph.Compile(ps, graph.Eval, func(s *graph.Scope) *G.Node { return o.Build(task, s) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	survey := o.NewSurvey(task).(objectives.SurveyPictures)
+	counts, f := make([]int, o.Codes), p.NewFeed()
+	used := func() (n int) {
+		for _, c := range counts {
+			n += min(c, 1)
+		}
+		return n
+	}
+	first := 0 // codes that occur in the first batch
+	for b, err := range data.Sequential(src, task.Batch) {
+		if err == nil {
+			err = o.Prepare(task, b, f)
+		}
+		if err == nil {
+			err = p.Run(f, 0)
+		}
+		if err == nil {
+			err = survey.Add(p, b, f)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		codes, _ := p.Tap(objectives.CodesTap)
+		for _, c := range codes.Data {
+			counts[int(c)]++
+		}
+		if b.Step == 0 {
+			first = used()
+		}
+	}
+	if first == used() {
+		t.Fatalf("the first batch has all %d codes that there are in %d examples", first, src.Len())
+	}
+	pictures, err := survey.Pictures(ps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := make([]int, o.Codes)
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(counts[b], counts[a]) })
+	order = order[:used()]
+	if want := fmt.Sprintf("the %d of 24 codes that occur in 40 test examples, those that occur most often first: %d times to %d.",
+		len(order), counts[order[0]], counts[order[len(order)-1]]); !strings.Contains(pictures[0].Caption, want) {
+		t.Errorf("got %q, want %q", pictures[0].Caption, want)
+	}
+	pixels, shape, err := o.DrawCodes(task, ps, order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sheet, err := transforms.Sheet(slices.Collect(slices.Chunk(pixels, task.Spec.Size())), shape, 32, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(pictures[0].Image, sheet) {
+		t.Error("the codes are drawn in another order")
 	}
 }

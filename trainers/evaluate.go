@@ -185,6 +185,13 @@ func (t *Trainer) evaluateTest(ctx context.Context, e *Evaluation) error {
 		if s, ok := survey.(objectives.SurveyTables); ok {
 			e.Tables = append(e.Tables, s.Tables()...)
 		}
+		if s, ok := survey.(objectives.SurveyPictures); ok {
+			pictures, err := s.Pictures(t.Params)
+			if err != nil {
+				return err
+			}
+			e.Pictures = append(e.Pictures, pictures...)
+		}
 	}
 	if o, ok := t.Objective.(objectives.Examined); ok {
 		found, err := o.Examine(ctx, t.Task, t.Params, t.Test)

@@ -385,6 +385,12 @@ func (c *Case) pictures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	drawn(t, pictures)
+}
+
+// drawn: there are pictures, with names and captions, and something is on them.
+func drawn(t *testing.T, pictures []objectives.Picture) {
+	t.Helper()
 	if len(pictures) == 0 {
 		t.Error("there are no pictures")
 	}

@@ -161,7 +161,8 @@ func forward(t *testing.T, p *graph.Program, f *graph.Feed) {
 
 // survey: figures of the same batches are the same, and finite.
 func (c *Case) survey(t *testing.T) {
-	p := c.compile(t, graph.NewParams(11), graph.Eval)
+	ps := graph.NewParams(11)
+	p := c.compile(t, ps, graph.Eval)
 	b := c.batch(t, c.first())
 	f := c.fed(t, p, b)
 	run(t, p, f, 0)
@@ -174,6 +175,13 @@ func (c *Case) survey(t *testing.T) {
 			}
 		}
 		figures[i] = survey.Figures()
+		if s, ok := survey.(objectives.SurveyPictures); ok {
+			pictures, err := s.Pictures(ps)
+			if err != nil {
+				t.Fatal(err)
+			}
+			drawn(t, pictures)
+		}
 	}
 	if len(figures[0]) == 0 || !slices.Equal(figures[0], figures[1]) {
 		t.Errorf("two evaluations give %v and %v", figures[0], figures[1])
