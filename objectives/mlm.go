@@ -127,7 +127,7 @@ func (o *MLM) Prepare(t Task, b *data.Batch, into *graph.Feed) error {
 	return nil
 }
 
-// A span is tokens from to to-1.
+// A span is places from to to-1: of tokens, of lines.
 type span struct{ from, to int }
 
 // words appends the tokens that are chosen together.
