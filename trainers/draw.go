@@ -2,6 +2,7 @@ package trainers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 
@@ -19,36 +20,46 @@ func (t *Trainer) drawTest(ctx context.Context, e *Evaluation) error {
 	if !hasTables && !hasPictures {
 		return nil
 	}
-	index := data.Spread(t.Task.Batch, t.Test.Len())
-	some, err := data.Subset(t.Test, index)
+	b, err := oneBatch(t.Test, data.Spread(t.Task.Batch, t.Test.Len()))
 	if err != nil {
 		return err
 	}
-	for b, err := range data.Sequential(some, len(index)) { // one batch
+	s, err := t.test(b)
+	if err != nil {
+		return err
+	}
+	if hasTables {
+		tables, err := tabled.Tables(s.task, s.p, b, s.feed)
 		if err != nil {
 			return err
 		}
-		copy(b.Index, index) // draws are those of the test loss
-		s, err := t.test(b)
+		e.Tables = append(e.Tables, tables...)
+	}
+	if hasPictures {
+		pictures, err := pictured.Pictures(ctx, s.task, s.p, b, s.feed)
 		if err != nil {
 			return err
 		}
-		if hasTables {
-			tables, err := tabled.Tables(s.task, s.p, b, s.feed)
-			if err != nil {
-				return err
-			}
-			e.Tables = append(e.Tables, tables...)
-		}
-		if hasPictures {
-			pictures, err := pictured.Pictures(ctx, s.task, s.p, b, s.feed)
-			if err != nil {
-				return err
-			}
-			e.Pictures = append(e.Pictures, pictures...)
-		}
+		e.Pictures = append(e.Pictures, pictures...)
 	}
 	return nil
+}
+
+// oneBatch reads the examples of src with these numbers. The batch has the numbers, so
+// that what is drawn for an example, noise or a mask, is what the test loss has of it.
+func oneBatch(src data.Source, index []int) (*data.Batch, error) {
+	some, err := data.Subset(src, index)
+	if err != nil {
+		return nil, err
+	}
+	for b, err := range data.Sequential(some, max(1, len(index))) {
+		if err != nil {
+			return nil, err
+		}
+		copy(b.Index, index)
+		return b, nil
+	}
+	return nil, errors.New("there are no examples")
 }
 
 const (

@@ -61,3 +61,28 @@ func TestPicturesAreSpread(t *testing.T) {
 		t.Errorf("examples %v have a loss of %v, and %v in their order", o.index, o.loss, e.TestLoss)
 	}
 }
+
+// An example is shown with the same noise whatever it is shown with.
+func TestShow(t *testing.T) {
+	ctx := context.Background()
+	tr := tiny(t, nil)
+	var together float64
+	for i, index := range [][]int{{2, 7, 20}, {20}} {
+		a, err := trainers.Show(ctx, tr.Task, tr.Objective, tr.Params, tr.Test, index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := a.Errors[len(index)-1]
+		if i == 0 {
+			together = last
+		} else if math.Abs(last-together) > 1e-6*last {
+			t.Errorf("the error of example 20 is %g, and %g beside others", last, together)
+		}
+	}
+	if _, err := trainers.Show(ctx, tr.Task, tr.Objective, tr.Params, tr.Test, []int{21}); err == nil {
+		t.Error("an example that there is not is shown")
+	}
+	if _, err := trainers.Show(ctx, tr.Task, tr.Objective, tr.Params, tr.Test, nil); err == nil {
+		t.Error("no examples are shown")
+	}
+}

@@ -2,7 +2,6 @@ package trainers
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"x2vec/data"
@@ -48,40 +47,39 @@ type Answer struct {
 	Errors []float64
 }
 
-// Show runs all of a model on all examples of a source at once, as in evaluation.
-func Show(ctx context.Context, task objectives.Task, o objectives.Objective, ps *graph.Params, src data.Source) (*Answer, error) {
-	task.Batch = src.Len()
+// Show runs all of a model on the examples of a source with these numbers at once, as in
+// evaluation.
+func Show(ctx context.Context, task objectives.Task, o objectives.Objective, ps *graph.Params, src data.Source, index []int) (*Answer, error) {
+	b, err := oneBatch(src, index)
+	if err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	task.Batch = b.N()
 	p, err := compile(ps, task, func(t objectives.Task, s *graph.Scope) { o.Build(t, s) })
 	if err != nil {
 		return nil, err
 	}
 	defer p.Close()
 	feed := p.NewFeed()
-	for b, err := range data.Sequential(src, src.Len()) { // one batch
-		if err != nil {
-			return nil, err
-		}
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		if err := o.Prepare(task, b, feed); err != nil {
-			return nil, err
-		}
-		if err := p.Run(feed, 0); err != nil {
-			return nil, err
-		}
-		a := &Answer{}
-		if o, ok := o.(objectives.Pictured); ok {
-			if a.Pictures, err = o.Pictures(ctx, task, p, b, feed); err != nil {
-				return nil, err
-			}
-		}
-		if y, ok := p.Tap("reconstruction"); ok && len(y.Data) == len(b.Pixels) {
-			a.Errors = squaredErrors(task, y.Data, b)
-		}
-		return a, nil
+	if err := o.Prepare(task, b, feed); err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("there are no examples")
+	if err := p.Run(feed, 0); err != nil {
+		return nil, err
+	}
+	a := &Answer{}
+	if o, ok := o.(objectives.Pictured); ok {
+		if a.Pictures, err = o.Pictures(ctx, task, p, b, feed); err != nil {
+			return nil, err
+		}
+	}
+	if y, ok := p.Tap("reconstruction"); ok && len(y.Data) == len(b.Pixels) {
+		a.Errors = squaredErrors(task, y.Data, b)
+	}
+	return a, nil
 }
 
 // squaredErrors compares reconstructions, scaled, with the bytes of a batch.

@@ -49,7 +49,7 @@ reconstructions, their mean squared errors are told, of pixels from 0 to 1.`,
 					return err
 				}
 			}
-			answer, err := trainers.Show(l.ctx, kept.Task, objective.(objectives.Objective), kept.Params, l.src)
+			answer, err := trainers.Show(l.ctx, kept.Task, objective.(objectives.Objective), kept.Params, l.all, l.index)
 			if err != nil {
 				return err
 			}
