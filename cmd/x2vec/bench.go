@@ -170,7 +170,7 @@ func threads(c *cobra.Command) int {
 // here, on random bytes of the same shape.
 func benchConfig(ctx context.Context, name string, sets []string, folder string) (trainers.Config, error) {
 	var c trainers.Config
-	text, err := recipe(name)
+	text, err := recipes.text(name)
 	if err != nil {
 		return c, err
 	}

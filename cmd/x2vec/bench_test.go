@@ -42,7 +42,7 @@ func TestBenchLine(t *testing.T) {
 // Every workload is a recipe, and what bench asks of it besides is understood.
 func TestBenchWorkloads(t *testing.T) {
 	for _, w := range workloads {
-		text, err := recipe(w.name)
+		text, err := recipes.text(w.name)
 		if err != nil {
 			t.Errorf("%s: %v", w.name, err)
 			continue

@@ -149,13 +149,19 @@ func TestRequests(t *testing.T) {
 // Every recipe is a good run file, and ls says what it is.
 func TestRecipes(t *testing.T) {
 	list := expect(t, 0, nil, "recipes", "ls")
-	for _, name := range recipeNames() {
+	for _, name := range recipes.names() {
 		text := expect(t, 0, nil, "recipes", "show", name)
 		about, rest, _ := strings.Cut(text, "\n")
 		if !strings.HasPrefix(about, "# ") || !strings.Contains(list, strings.TrimPrefix(about, "# ")) || rest == "" {
 			t.Errorf("%s: recipes ls does not say %q", name, about)
 		}
 		expect(t, 0, []string{"[encoder]"}, "train", name, "--print-config")
+	}
+	for _, name := range sweeps.names() {
+		about, _, _ := strings.Cut(expect(t, 0, nil, "recipes", "show", name), "\n")
+		if !strings.HasPrefix(about, "# ") || !strings.Contains(list, strings.TrimPrefix(about, "# ")) {
+			t.Errorf("%s: recipes ls does not say %q", name, about)
+		}
 	}
 	expect(t, 2, []string{`no recipe "nosuch"`}, "recipes", "show", "nosuch")
 }

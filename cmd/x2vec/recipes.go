@@ -3,6 +3,8 @@ package main
 import (
 	"embed"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -12,37 +14,51 @@ import (
 	"x2vec/data/naming"
 )
 
-//go:embed recipes/*.toml
-var recipes embed.FS
+//go:embed recipes/*.toml sweeps/*.toml
+var builtIn embed.FS
+
+// builtIns are the files of a kind that the program has within it.
+type builtIns struct{ kind, folder, others string }
+
+var (
+	recipes = builtIns{"recipe", "recipes", "a run file's name ends in .toml"}
+	sweeps  = builtIns{"sweep", "sweeps", "a sweep file's name ends in .toml"}
+)
 
 // quickstart is the recipe of `x2vec train` without an argument.
 const quickstart = "quickstart"
 
 func recipesCommand() *cobra.Command {
-	c := &cobra.Command{Use: "recipes", Short: "list and show the run files that are built in"}
+	c := &cobra.Command{Use: "recipes", Short: "list and show the run files and sweeps that are built in"}
 	c.AddCommand(&cobra.Command{
 		Use:   "ls",
-		Short: "list the recipes",
+		Short: "list the recipes, and the sweeps",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-			for _, name := range recipeNames() {
-				text, err := recipe(name)
-				if err != nil {
-					return err
+			for _, of := range []builtIns{recipes, sweeps} {
+				for _, name := range of.names() {
+					text, err := of.text(name)
+					if err != nil {
+						return err
+					}
+					about, _, _ := strings.Cut(string(text), "\n")
+					fmt.Fprintf(w, "%s\t%s\n", name, strings.TrimPrefix(about, "# "))
 				}
-				about, _, _ := strings.Cut(string(text), "\n")
-				fmt.Fprintf(w, "%s\t%s\n", name, strings.TrimPrefix(about, "# "))
 			}
 			return w.Flush()
 		},
 	}, &cobra.Command{
 		Use:     "show NAME",
-		Short:   "print a recipe, to begin a run file of your own with",
+		Short:   "print a recipe or a sweep, to begin a file of your own with",
 		Example: "  x2vec recipes show ae-mlp > job.toml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			text, err := recipe(args[0])
+			of := recipes
+			if slices.Contains(sweeps.names(), args[0]) {
+				of = sweeps
+			}
+			text, err := of.text(args[0])
 			if err != nil {
 				return err
 			}
@@ -50,32 +66,46 @@ func recipesCommand() *cobra.Command {
 			return err
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return recipeNames(), cobra.ShellCompDirectiveNoFileComp
+			return slices.Concat(recipes.names(), sweeps.names()), cobra.ShellCompDirectiveNoFileComp
 		},
 	})
 	return c
 }
 
-// recipeNames lists the recipes, quickstart first.
-func recipeNames() []string {
-	files, err := recipes.ReadDir("recipes")
+// names lists them in the order of the alphabet, quickstart first.
+func (b builtIns) names() []string {
+	files, err := builtIn.ReadDir(b.folder)
 	if err != nil {
 		panic(err) // they are part of the program
 	}
-	names := []string{quickstart}
+	var names []string
 	for _, f := range files {
-		if name := strings.TrimSuffix(f.Name(), ".toml"); name != quickstart {
-			names = append(names, name)
-		}
+		names = append(names, strings.TrimSuffix(f.Name(), ".toml"))
+	}
+	if at := slices.Index(names, quickstart); at >= 0 {
+		names = slices.Insert(slices.Delete(names, at, at+1), 0, quickstart)
 	}
 	return names
 }
 
-// recipe is the text of a recipe.
-func recipe(name string) ([]byte, error) {
-	known := recipeNames()
+// text is that of the file of that name.
+func (b builtIns) text(name string) ([]byte, error) {
+	known := b.names()
 	if slices.Contains(known, name) {
-		return recipes.ReadFile("recipes/" + name + ".toml")
+		return builtIn.ReadFile(b.folder + "/" + name + ".toml")
 	}
-	return nil, badRequest(fmt.Errorf("no recipe %q%s; there are %s; a run file's name ends in .toml", name, naming.Hint(name, known), strings.Join(known, ", ")))
+	return nil, badRequest(fmt.Errorf("no %s %q%s; there are %s; %s", b.kind, name, naming.Hint(name, known), strings.Join(known, ", "), b.others))
+}
+
+// find gives a file by its path, or one that is built in by its name.
+func (b builtIns) find(what string) (file string, text []byte, err error) {
+	if strings.HasSuffix(what, ".toml") || strings.ContainsRune(what, filepath.Separator) {
+		text, err := os.ReadFile(what)
+		if err != nil {
+			return "", nil, badRequest(err)
+		}
+		return what, text, nil
+	}
+	text, err = b.text(what)
+	return what + ".toml", text, err
 }

@@ -36,10 +36,11 @@ const (
 func sweepCommand() *cobra.Command {
 	var o sweepFlags
 	c := &cobra.Command{
-		Use:   "sweep SWEEP.toml",
+		Use:   "sweep SWEEP",
 		Short: "train many runs that differ in some settings, and put them into one table",
 		Long: `Train many runs that differ in some settings, one after the other, and put what comes
-out into one table: means over seeds with their 95 % intervals.
+out into one table: means over seeds with their 95 % intervals. SWEEP is a file, or the
+name of one that is built in (x2vec recipes ls lists them at the end).
 
   base = "ae-mlp"                    # a recipe, or a run file beside this one
   seeds = [0, 1, 2]                  # or how many
@@ -73,7 +74,8 @@ one that does not is laid over it. Draws are { uniform = [a, b] }, { log = [a, b
 Each run is an ordinary run in a folder of its own below --out. Stopped anywhere, the
 same command goes on: runs that are complete are kept, those that failed are named and
 tried again. Given twice at once, the two share the work.`,
-		Example: `  x2vec sweep sweep.toml --plan
+		Example: `  x2vec sweep pretext                # one that is built in, see x2vec recipes ls
+  x2vec sweep sweep.toml --plan
   x2vec sweep sweep.toml --data ~/data
   x2vec sweep sweep.toml --table --json`,
 		Args: cobra.ExactArgs(1),
@@ -92,9 +94,9 @@ tried again. Given twice at once, the two share the work.`,
 }
 
 func (o *sweepFlags) run(c *cobra.Command, path string) error {
-	text, err := os.ReadFile(path)
+	path, text, err := sweeps.find(path)
 	if err != nil {
-		return badRequest(err)
+		return err
 	}
 	var more func(*job.File, []string) ([]string, error)
 	if o.data != "" {
@@ -104,7 +106,7 @@ func (o *sweepFlags) run(c *cobra.Command, path string) error {
 		if strings.HasSuffix(what, ".toml") && !filepath.IsAbs(what) {
 			what = filepath.Join(filepath.Dir(path), what)
 		}
-		return findJob(what)
+		return recipes.find(what)
 	}
 	plan, err := job.ParseSweep(path, text, beside, o.sets, more)
 	if err != nil {

@@ -272,12 +272,18 @@ set = ["train.duration=40", "schedule.warmup=2"]
 		"sweep", writeSweep(t, strings.Replace(read(t, path), "duration=40", "duraton=40", 1)), "--out", dir)
 }
 
-// The sweep over pretext tasks that the docs come with is understood as it stands.
-func TestPretextSweep(t *testing.T) {
-	out := expect(t, 0, nil, "sweep", "../../docs/pretext.toml", "--plan", "--out", t.TempDir())
-	for _, name := range []string{"untrained", "simclr", "color", "vqvae", "vit-mae"} {
-		if !strings.Contains(out, name+"-seed0") {
-			t.Errorf("no run of %s is planned:\n%s", name, out)
+// The sweeps that are built in are understood as they stand.
+func TestBuiltInSweeps(t *testing.T) {
+	for name, runs := range map[string][]string{
+		"pretext": {"untrained", "simclr", "color", "block", "vqvae", "vit-mae"},
+		"masks":   {"random", "block", "grid"},
+	} {
+		out := expect(t, 0, nil, "sweep", name, "--plan", "--out", t.TempDir())
+		for _, run := range runs {
+			if !strings.Contains(out, run) {
+				t.Errorf("no run of %s is planned:\n%s", run, out)
+			}
 		}
 	}
+	expect(t, exitBadRequest, []string{`no sweep "pretxt"; did you mean "pretext"?`, "a sweep file's name ends in .toml"}, "sweep", "pretxt")
 }

@@ -59,7 +59,7 @@ after the step with the state saved; once more ends at once.`,
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
-			return recipeNames(), cobra.ShellCompDirectiveDefault
+			return recipes.names(), cobra.ShellCompDirectiveDefault
 		},
 	}
 	f := c.Flags()
@@ -82,7 +82,7 @@ func (o *trainFlags) run(c *cobra.Command, what string) error {
 	if c.Flags().Changed("steps") && o.steps < 1 {
 		return badRequest(fmt.Errorf("--steps is %d, want at least 1", o.steps))
 	}
-	file, text, err := findJob(what)
+	file, text, err := recipes.find(what)
 	if err != nil {
 		return err
 	}
@@ -132,19 +132,6 @@ func faults(err error) error {
 		return badRequest(err)
 	}
 	return err
-}
-
-// findJob gives the text of a run file or of a recipe, and what to call it.
-func findJob(what string) (file string, text []byte, err error) {
-	if strings.HasSuffix(what, ".toml") || strings.ContainsRune(what, filepath.Separator) {
-		text, err := os.ReadFile(what)
-		if err != nil {
-			return "", nil, badRequest(err)
-		}
-		return what, text, nil
-	}
-	text, err = recipe(what)
-	return what + ".toml", text, err
 }
 
 // allDataSets lays --data over the settings, which may be given several times for a text.
