@@ -16,6 +16,7 @@ import (
 	"github.com/sirupsen/logrus"
 	G "gorgonia.org/gorgonia"
 
+	"x2vec/checkpoints"
 	"x2vec/data"
 	"x2vec/graph"
 	"x2vec/graph/nets"
@@ -249,6 +250,58 @@ func TestStoppedWithinAStep(t *testing.T) {
 	}
 	if !slices.Equal(weights(second), weights(straight)) {
 		t.Error("stopped within a step and resumed, other weights")
+	}
+}
+
+// An evaluation that was stopped is made when the run goes on, and the checkpoint of its
+// step knows what it found: it may be the best.
+func TestStoppedEvaluation(t *testing.T) {
+	folder := t.TempDir()
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	change := func(c *trainers.Config) { c.Steps, c.EvalEvery, c.Keep = 6, 2, 9 }
+	store, err := checkpoints.Open(filepath.Join(folder, trainers.CheckpointsDir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := func(step int) bool {
+		snap, err := store.Load(step)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, ok := snap.State.Metrics[trainers.TestLoss]
+		return ok
+	}
+
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	tr := tiny(t, func(c *trainers.Config) { // the evaluation after the second step
+		change(c)
+		c.Test = &hesitant{Source: c.Test, before: 5, do: cancel}
+	})
+	run, err := trainers.NewRun(tr, folder, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stopped *trainers.Interrupted
+	if err := run.Do(ctx); !errors.As(err, &stopped) || stopped.Step != 2 || found(2) {
+		t.Fatalf("not stopped in the evaluation after step 2: %v", err)
+	}
+	snap, err := store.Load(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run, err = trainers.NewRun(tiny(t, change), folder, log); err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Resume(snap); err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if !found(2) {
+		t.Error("the checkpoint does not know what was found after the run went on")
 	}
 }
 
