@@ -34,11 +34,14 @@ func (t *Trainer) evaluateClusters(ctx context.Context, e *Evaluation) error {
 			return err
 		}
 		split := src.Spec().Split
-		inertia, err := t.inertia(ctx, src)
-		if err != nil {
-			return err
+		loss := e.TestLoss
+		if src == t.Train {
+			var err error
+			if loss, err = t.Loss(ctx, src, nil); err != nil {
+				return err
+			}
 		}
-		e.Figures = append(e.Figures, eval.Figure{Name: split + " inertia", Value: eval.Number(inertia), Better: "lower",
+		e.Figures = append(e.Figures, eval.Figure{Name: split + " inertia", Value: eval.Number(t.inertia(loss, src.Len())), Better: "lower",
 			Note: fmt.Sprintf("sum over %d examples of the squared distance from the nearest center", src.Len())})
 		if a, err := eval.AgreementOf(w.clusters, w.classes); err == nil {
 			note := fmt.Sprintf("of clusters and classes, %d %s examples in %d clusters", a.N, split, a.Used)
@@ -58,15 +61,14 @@ func (t *Trainer) evaluateClusters(ctx context.Context, e *Evaluation) error {
 	return nil
 }
 
-// inertia is the sum of the squared distances of the points from their centers; the
-// loss is their mean over examples and values.
-func (t *Trainer) inertia(ctx context.Context, src data.Source) (float64, error) {
-	loss, err := t.Loss(ctx, src, nil)
+// inertia is the sum of the squared distances of n points from their centers, of which the
+// loss is the mean over points and values.
+func (t *Trainer) inertia(loss float64, n int) float64 {
 	values := t.Task.Spec.Size()
 	if s, ok := t.Task.Encoder.(*nets.Stacked); ok {
 		values = s.Base.CodeSize(t.Task.Seen())
 	}
-	return loss * float64(src.Len()) * float64(values), err
+	return loss * float64(n) * float64(values)
 }
 
 // top is the encoder that stands on others, if it does.
