@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sirupsen/logrus"
 	G "gorgonia.org/gorgonia"
 
 	"x2vec/checkpoints"
@@ -99,9 +98,7 @@ func TestOptionalParts(t *testing.T) {
 	if names := tr.MetricNames(); !slices.Equal(names, []string{"error"}) {
 		t.Fatalf("metrics %v", names)
 	}
-	log := logrus.New()
-	log.SetOutput(io.Discard)
-	run, err := trainers.NewRun(tr, t.TempDir(), log)
+	run, err := trainers.NewRun(tr, t.TempDir(), quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,18 +175,7 @@ func TestVQVAEIsRepeatable(t *testing.T) {
 		})); !errors.Is(err, stop) {
 			t.Fatal(err)
 		}
-		snap, err := first.Snapshot()
-		if err != nil {
-			t.Fatal(err)
-		}
-		second := tiny(t, change)
-		if err := second.Restore(snap); err != nil {
-			t.Fatal(err)
-		}
-		if err := second.Run(context.Background()); err != nil {
-			t.Fatal(err)
-		}
-		if !slices.Equal(weights(second), weights(straight)) {
+		if !slices.Equal(weights(goneOn(t, first, change)), weights(straight)) {
 			t.Errorf("%s: stopped and resumed, other weights", name)
 		}
 		if n := straight.Params.Get("codebook/batches").Data[0]; n != 24 {
@@ -237,18 +223,7 @@ func TestStoppedWithinAStep(t *testing.T) {
 	if err := first.Run(ctx); !errors.Is(err, context.Canceled) || first.Step != 4 {
 		t.Fatalf("stopped at step %d: %v", first.Step, err)
 	}
-	snap, err := first.Snapshot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	second := tiny(t, change)
-	if err := second.Restore(snap); err != nil {
-		t.Fatal(err)
-	}
-	if err := second.Run(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Equal(weights(second), weights(straight)) {
+	if !slices.Equal(weights(goneOn(t, first, change)), weights(straight)) {
 		t.Error("stopped within a step and resumed, other weights")
 	}
 }
@@ -257,8 +232,6 @@ func TestStoppedWithinAStep(t *testing.T) {
 // step knows what it found: it may be the best.
 func TestStoppedEvaluation(t *testing.T) {
 	folder := t.TempDir()
-	log := logrus.New()
-	log.SetOutput(io.Discard)
 	change := func(c *trainers.Config) { c.Steps, c.EvalEvery, c.Keep = 6, 2, 9 }
 	store, err := checkpoints.Open(filepath.Join(folder, trainers.CheckpointsDir))
 	if err != nil {
@@ -279,7 +252,7 @@ func TestStoppedEvaluation(t *testing.T) {
 		change(c)
 		c.Test = &hesitant{Source: c.Test, before: 5, do: cancel}
 	})
-	run, err := trainers.NewRun(tr, folder, log)
+	run, err := trainers.NewRun(tr, folder, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +264,7 @@ func TestStoppedEvaluation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if run, err = trainers.NewRun(tiny(t, change), folder, log); err != nil {
+	if run, err = trainers.NewRun(tiny(t, change), folder, quiet()); err != nil {
 		t.Fatal(err)
 	}
 	if err := run.Resume(snap); err != nil {
@@ -310,9 +283,7 @@ func TestStoppedStart(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(errors.New("enough"))
 	tr := tiny(t, func(c *trainers.Config) { c.Objective = &watcher{objectives.Autoencoder{Loss: "l2"}} })
-	log := logrus.New()
-	log.SetOutput(io.Discard)
-	run, err := trainers.NewRun(tr, t.TempDir(), log)
+	run, err := trainers.NewRun(tr, t.TempDir(), quiet())
 	if err != nil {
 		t.Fatal(err)
 	}

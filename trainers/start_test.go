@@ -2,10 +2,7 @@ package trainers_test
 
 import (
 	"context"
-	"io"
 	"testing"
-
-	"github.com/sirupsen/logrus"
 
 	"x2vec/data"
 	"x2vec/graph"
@@ -31,9 +28,7 @@ func TestStartProgress(t *testing.T) {
 	tr := tiny(t, func(c *trainers.Config) {
 		c.Objective, c.Steps, c.LogEvery = &reader{objectives.Autoencoder{Loss: "l2"}}, 2, 1
 	})
-	log := logrus.New()
-	log.SetOutput(io.Discard)
-	run, err := trainers.NewRun(tr, t.TempDir(), log)
+	run, err := trainers.NewRun(tr, t.TempDir(), quiet())
 	if err != nil {
 		t.Fatal(err)
 	}

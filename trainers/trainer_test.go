@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"runtime"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sirupsen/logrus"
 	"gorgonia.org/gorgonia"
 
 	"x2vec/data"
@@ -54,6 +56,30 @@ type call func(t *trainers.Trainer) error
 
 func (f call) After(_ context.Context, t *trainers.Trainer) error { return f(t) }
 
+// quiet is a log that nobody reads.
+func quiet() *logrus.Logger {
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	return log
+}
+
+// goneOn is a new run that goes on from where another one stands, to its end.
+func goneOn(t *testing.T, from *trainers.Trainer, change func(c *trainers.Config)) *trainers.Trainer {
+	t.Helper()
+	snap, err := from.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := tiny(t, change)
+	if err := again.Restore(snap); err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return again
+}
+
 func weights(t *trainers.Trainer) []float32 {
 	var w []float32
 	for _, p := range t.Params.All() {
@@ -91,18 +117,7 @@ func TestTrainingIsRepeatable(t *testing.T) {
 		if !errors.Is(err, stop) || !strings.HasPrefix(err.Error(), "after step 23: ") {
 			t.Fatalf("got %v", err)
 		}
-		snap, err := first.Snapshot()
-		if err != nil {
-			t.Fatal(err)
-		}
-		second := tiny(t, change)
-		if err := second.Restore(snap); err != nil {
-			t.Fatal(err)
-		}
-		if err := second.Run(context.Background()); err != nil {
-			t.Fatal(err)
-		}
-		if !slices.Equal(weights(second), want) {
+		if !slices.Equal(weights(goneOn(t, first, change)), want) {
 			t.Errorf("%d threads, stopped and resumed: other weights", threads)
 		}
 	}

@@ -145,22 +145,15 @@ func TestKilled(t *testing.T) {
 		// Other numbers of threads and of workers must change nothing either.
 		c := command("train", job, "--out", folder, "--threads", fmt.Sprint(1+r.IntN(3)),
 			"--set", fmt.Sprintf("train.workers=%d", 1+r.IntN(4)))
-		var text bytes.Buffer
-		c.Stderr = &text
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- c.Wait() }()
 		wait := time.Duration(30+r.IntN(170)) * time.Millisecond
 		if killed >= kills {
 			wait = time.Minute
 		}
-		select {
-		case err := <-ended:
-			if err != nil {
-				t.Fatalf("after %d kills: %v\n%s", killed, err, &text)
-			}
+		ended, err := endedWithin(t, c, wait)
+		if err != nil {
+			t.Fatalf("after %d kills: %v", killed, err)
+		}
+		if ended {
 			if killed < kills {
 				t.Logf("complete after %d kills", killed)
 			}
@@ -169,13 +162,8 @@ func TestKilled(t *testing.T) {
 				t.Errorf("verify: exit status %d: %s", status, text)
 			}
 			return
-		case <-time.After(wait):
-			if err := c.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			<-ended
-			killed++
 		}
+		killed++
 	}
 	t.Fatalf("not complete after %d kills", killed)
 }

@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +14,31 @@ import (
 
 	"x2vec/trainers"
 )
+
+// endedWithin starts a command, and kills it where it has not ended within a while.
+func endedWithin(t *testing.T, c *exec.Cmd, wait time.Duration) (ended bool, err error) {
+	t.Helper()
+	var text bytes.Buffer
+	c.Stderr = &text
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	through := make(chan error, 1)
+	go func() { through <- c.Wait() }()
+	select {
+	case err := <-through:
+		if err != nil {
+			err = fmt.Errorf("%w\n%s", err, &text)
+		}
+		return true, err
+	case <-time.After(wait):
+		if err := c.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		<-through
+		return false, nil
+	}
+}
 
 // untilDone runs a command in a process of its own that is killed so many times, after up
 // to longest each, and begun again.
@@ -21,29 +48,16 @@ func untilDone(t *testing.T, kills int, longest time.Duration, args ...string) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	for n := 0; n <= kills; n++ {
-		c := command(args...)
-		var text bytes.Buffer
-		c.Stderr = &text
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- c.Wait() }()
 		wait := 30*time.Millisecond + time.Duration(random.Int64N(int64(longest)))
 		if n == kills {
 			wait = 2 * time.Minute
 		}
-		select {
-		case err := <-ended:
-			if err != nil {
-				t.Fatalf("after %d kills: %v\n%s", n, err, &text)
-			}
+		ended, err := endedWithin(t, command(args...), wait)
+		if err != nil {
+			t.Fatalf("after %d kills: %v", n, err)
+		}
+		if ended {
 			return
-		case <-time.After(wait):
-			if err := c.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			<-ended
 		}
 	}
 	t.Fatal("it comes to no end")

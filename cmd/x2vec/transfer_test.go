@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"math/rand/v2"
@@ -120,40 +119,9 @@ func TestTransferKilled(t *testing.T) {
 	if testing.Short() {
 		kills = 4
 	}
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
 	killed := filepath.Join(t.TempDir(), "killed")
-	for n := 0; ; n++ {
-		c := command(args(killed)...)
-		var text bytes.Buffer
-		c.Stderr = &text
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- c.Wait() }()
-		wait := time.Duration(40+random.IntN(400)) * time.Millisecond
-		if n >= kills {
-			wait = time.Minute
-		}
-		select {
-		case err := <-ended:
-			if err != nil {
-				t.Fatalf("after %d kills: %v\n%s", n, err, &text)
-			}
-			same(t, "killed", filesOf(t, killed), want)
-			return
-		case <-time.After(wait):
-			if err := c.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			<-ended
-		}
-		if n > kills {
-			t.Fatal("it comes to no end")
-		}
-	}
+	untilDone(t, kills, 410*time.Millisecond, args(killed)...)
+	same(t, "killed", filesOf(t, killed), want)
 }
 
 func TestTransferRefuses(t *testing.T) {
